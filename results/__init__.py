@@ -1,0 +1,1 @@
+"""What was measured: schema, store, statistics. Imports neither bench nor reports."""
