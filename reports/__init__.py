@@ -1,0 +1,1 @@
+"""What it means: charts and pages, made from stored results alone."""

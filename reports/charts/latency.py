@@ -1,0 +1,94 @@
+"""Latency percentiles of each cell on one line: p50 as the mark, p90, p99 and p99.9 as ever shorter ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.charts.rows import BOTTOM, GAP, LINE, TOP, Frame, draw_axis, fitting, margin
+from reports.charts.style import BAND, COLOURS, INK, MUTED, SMALL, WIDTH, Canvas, LogScale
+from reports.charts.svg import Area, Chart, finish
+from reports.figures import axis_number
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The percentiles of one cell (ms), by rising percentile; `note` where there is nothing to print."""
+
+    runtime: str
+    kind: str
+    steps: tuple[tuple[str, float], ...]
+    label: str
+    hover: str
+    note: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class LatencyRow:
+    """A stack with a ladder for each runtime."""
+
+    stack: str
+    title: str
+    anchor: str
+    ladders: tuple[Ladder, ...]
+
+
+TICKS = {"p90": 8.0, "p99": 11.0, "p99.9": 8.0}
+RIGHT = 132.0
+
+
+def latency(name: str, rows: Sequence[LatencyRow], title: str, label: str) -> Chart:
+    """Draw latency ladders on a logarithmic axis of milliseconds."""
+    left = margin([row.title for row in rows])
+    bottom = TOP + sum(max(1, len(row.ladders)) * LINE + GAP for row in rows)
+    canvas = Canvas(bottom + BOTTOM)
+    values = [value for row in rows for ladder in row.ladders for _, value in ladder.steps]
+    frame = Frame(canvas, LogScale(values, left + 8, WIDTH - RIGHT), left, WIDTH - RIGHT, TOP, bottom)
+    draw_axis(frame, label, axis_number)
+    named: set[str] = set()
+    y = TOP
+    for index, row in enumerate(rows):
+        tall = max(1, len(row.ladders)) * LINE + GAP
+        if index % 2 == 0:
+            canvas.box(0, y, canvas.width, tall, colour=BAND)
+        canvas.text(left - 8, y + tall / 2, row.title, anchor="end", limit=fitting(left))
+        middle = y + GAP / 2 + LINE / 2
+        for ladder in row.ladders:
+            _ladder(frame, ladder, middle, named)
+            key = f"{row.stack}|{ladder.runtime}"
+            frame.areas.append(Area(0, middle - LINE / 2, canvas.width, LINE, ladder.hover, f"#{row.anchor}", key))
+            middle += LINE
+        y += tall
+    return finish(
+        canvas, name, title, "Latency percentiles, one row a stack. The table holds p50 and p99.", frame.areas
+    )
+
+
+def _ladder(frame: Frame, ladder: Ladder, y: float, named: set[str]) -> None:
+    canvas, scale, ink = frame.canvas, frame.scale, COLOURS[ladder.kind]
+    if not ladder.steps:
+        canvas.text(frame.left + 8, y, ladder.note, size=SMALL, colour=MUTED, limit=72)
+        return
+    points = [(step, scale(value)) for step, value in ladder.steps]
+    canvas.lines([[(points[0][1], y), (points[-1][1], y)]], colour=ink, width=1.6, alpha=0.55, order=2)
+    for step, x in points:
+        if step in TICKS:
+            half = TICKS[step] / 2
+            canvas.lines([[(x, y - half), (x, y + half)]], colour=ink, width=2.4 if step == "p99" else 1.6, order=3)
+        else:
+            canvas.marks([(x, y)], kind=ladder.kind)
+    first = not named
+    if first:  # name the steps once, where they stand
+        taken = -100.0
+        for step, x in points:
+            if x - taken > 30:
+                canvas.text(x, frame.top - 10, step, anchor="middle", size=SMALL, colour=MUTED)
+                taken = x
+    edge = points[-1][1] + 8
+    canvas.text(edge, y, ladder.label, size=SMALL, colour=INK)
+    if ladder.version:
+        canvas.text(edge + 6.3 * len(ladder.label) + 8, y, ladder.version, size=SMALL, colour=ink, limit=12)
+    elif ladder.runtime not in named:
+        canvas.text(edge + 6.3 * len(ladder.label) + 8, y, ladder.runtime, size=SMALL, colour=ink, bold=True, limit=30)
+    named.add(ladder.runtime)

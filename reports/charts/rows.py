@@ -1,0 +1,237 @@
+"""The form that most charts share: one row a stack, one line in it for each runtime, a mark with its interval.
+
+Every process is a faint dot just under its interval. The marks of a row are joined by a thin line, which is what the
+eye follows from CPython to PyPy. Shape and colour both say which interpreter it is. A hollow mark is a cell whose
+processes mostly were not steady; an arrow is a lower bound. A cell without a figure says why, in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from reports.charts.style import BAND, COLOURS, FAINT, GRID, INK, MUTED, SMALL, WIDTH, Canvas, LogScale
+from reports.charts.svg import Area, Chart, finish
+from reports.figures import axis_number
+
+LINE = 17.0
+"""Height of one runtime's line."""
+GAP = 11.0
+"""Space between rows."""
+TOP = 26.0
+BOTTOM = 42.0
+RIGHT = 108.0
+ROOM = 48.0
+"""Kept free left of the scale, for labels that stand there."""
+DODGE = 6.0
+"""How far the processes' dots lie under their interval."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One cell on a chart: its value, interval and processes' values. Without a value, `note` says why.
+
+    `version` stands beside the figure where colour and shape alone do not tell the runtimes of the chart apart.
+    """
+
+    runtime: str
+    kind: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    values: tuple[float, ...] = ()
+    label: str = ""
+    version: str = ""
+    note: str = ""
+    hover: str = ""
+    hollow: bool = False
+    censored: bool = False
+    start: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stack on a chart, with a mark for each runtime that has something to say."""
+
+    stack: str
+    title: str
+    anchor: str
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass
+class Frame:
+    """Where things are on a rows chart: the scale across, and the middle of each line."""
+
+    canvas: Canvas
+    scale: LogScale
+    left: float
+    right: float
+    top: float
+    bottom: float
+    areas: list[Area] = field(default_factory=list)
+
+
+def margin(titles: Sequence[str], most: float = 190.0) -> float:
+    """Return the width of the column of names (pixels)."""
+    longest = max((len(title) for title in titles), default=8)
+    return min(most, max(84.0, 7.0 * longest + 18))
+
+
+def fitting(left: float) -> int:
+    """Return how many characters of a name fit into its column."""
+    return int((left - 14) / 6.8)
+
+
+def height(rows: Sequence[Row]) -> float:
+    """Height of the rows alone (pixels)."""
+    return sum(max(1, len(row.marks)) * LINE + GAP for row in rows)
+
+
+def draw_axis(frame: Frame, label: str, number: Callable[[float], str] = axis_number) -> None:
+    """Draw grid lines, their numbers at the foot (and at the head of a long chart), and what is measured."""
+    canvas, scale = frame.canvas, frame.scale
+    ticks = scale.ticks()
+    canvas.lines([[(scale(t), frame.top), (scale(t), frame.bottom)] for t in ticks], colour=GRID, order=0.5)
+    for tick in ticks:
+        canvas.text(scale(tick), frame.bottom + 12, number(tick), anchor="middle", size=SMALL, colour=MUTED)
+        if frame.bottom - frame.top > 500:
+            canvas.text(scale(tick), frame.top - 9, number(tick), anchor="middle", size=SMALL, colour=MUTED)
+    canvas.text(frame.left, frame.bottom + 31, label, size=SMALL, colour=MUTED)
+
+
+def rows_chart(
+    name: str,
+    rows: Sequence[Row],
+    *,
+    title: str,
+    description: str,
+    label: str,
+    number: Callable[[float], str] = axis_number,
+    joined: bool = True,
+) -> Chart:
+    """Draw rows of marks on a logarithmic axis; `label` names the measure at its foot."""
+    values = [
+        v
+        for row in rows
+        for m in row.marks
+        if m.value is not None
+        for v in (m.value, m.low or m.value, m.high or m.value, m.start or m.value, *m.values)
+    ]
+    left = margin([row.title for row in rows])
+    bottom = TOP + height(rows)
+    canvas = Canvas(bottom + BOTTOM)
+    frame = Frame(canvas, LogScale(values, left + ROOM, WIDTH - RIGHT), left, WIDTH - RIGHT, TOP, bottom)
+    draw_axis(frame, label, number)
+    pen = Pen(frame, joined=joined)
+    y = TOP
+    for index, row in enumerate(rows):
+        y = pen.row(row, y, index)
+    pen.flush()
+    return finish(canvas, name, title, description, frame.areas)
+
+
+class Pen:
+    """Collects what rows are made of, so that each look is drawn once."""
+
+    def __init__(self, frame: Frame, *, joined: bool) -> None:
+        self.frame = frame
+        self.joined = joined
+        self.named: set[str] = set()
+        self.joins: list[list[tuple[float, float]]] = []
+        self.intervals: dict[str, list[list[tuple[float, float]]]] = {}
+        self.dots: dict[str, list[tuple[float, float]]] = {}
+        self.marks: dict[tuple[str, bool], list[tuple[float, float]]] = {}
+        self.arrows: dict[str, list[list[tuple[float, float]]]] = {}
+        self.spans: dict[str, list[list[tuple[float, float]]]] = {}
+
+    def row(self, row: Row, y: float, index: int) -> float:
+        """Place one row with its top at y; return where the next begins."""
+        frame = self.frame
+        tall = max(1, len(row.marks)) * LINE + GAP
+        if index % 2 == 0:
+            frame.canvas.box(0, y, frame.canvas.width, tall, colour=BAND)
+        frame.canvas.text(frame.left - 8, y + tall / 2, row.title, anchor="end", limit=fitting(frame.left))
+        middle = y + GAP / 2 + LINE / 2 - 2
+        placed: list[tuple[float, float]] = []
+        places = [frame.scale(mark.value) if mark.value and self.joined else None for mark in row.marks]
+        sides = label_sides(places, frame.left + ROOM - 8)
+        for mark, left in zip(row.marks, sides, strict=True):
+            self._mark(mark, middle, placed, left=left)
+            key = f"{row.stack}|{mark.runtime}"
+            area_top = middle - LINE / 2 + 1
+            frame.areas.append(Area(0, area_top, frame.canvas.width, LINE, mark.hover, f"#{row.anchor}", key))
+            middle += LINE
+        if self.joined and len(placed) > 1:
+            self.joins.append(placed)
+        return y + tall
+
+    def _mark(self, mark: Mark, y: float, placed: list[tuple[float, float]], *, left: bool) -> None:
+        scale, canvas = self.frame.scale, self.frame.canvas
+        if mark.value is None:
+            canvas.text(self.frame.left + 8, y, mark.note, size=SMALL, colour=MUTED, limit=84)
+            return
+        x = scale(mark.value)
+        placed.append((x, y))
+        ink = COLOURS[mark.kind]
+        ends = [x - 5, x + 5, *(scale(value) for value in mark.values)]
+        if mark.start is not None:
+            self.spans.setdefault(mark.kind, []).append([(scale(mark.start), y), (x, y)])
+            ends.append(scale(mark.start))
+        if mark.low is not None and mark.high is not None:
+            self.intervals.setdefault(ink, []).append([(scale(mark.low), y), (scale(mark.high), y)])
+            ends += [scale(mark.low), scale(mark.high)]
+        if mark.censored:
+            self.arrows.setdefault(ink, []).extend(arrow(x, y))
+            ends.append(x + 22)
+        self.dots.setdefault(ink, []).extend((scale(value), y + DODGE) for value in mark.values)
+        self.marks.setdefault((mark.kind, mark.hollow), []).append((x, y))
+        name = mark.version or ("" if mark.runtime in self.named else mark.runtime)
+        self.named.add(mark.runtime)
+        wide = 6.4 * len(mark.label) + 8
+        if left:
+            canvas.text(min(ends) - 6, y, mark.label, anchor="end", size=SMALL, colour=INK, limit=40)
+            if min(ends) - 6 - wide - 7.2 * len(name) > self.frame.left:  # the legend has it too
+                canvas.text(
+                    min(ends) - 6 - wide, y, name, anchor="end", size=SMALL, colour=ink, bold=not mark.version, limit=24
+                )
+        else:
+            canvas.text(max(ends) + 6, y, mark.label, size=SMALL, colour=INK, limit=40)
+            canvas.text(max(ends) + 6 + wide, y, name, size=SMALL, colour=ink, bold=not mark.version, limit=24)
+
+    def flush(self) -> None:
+        """Draw all that was placed."""
+        canvas = self.frame.canvas
+        canvas.lines(self.joins, colour=FAINT, width=1, order=1, alpha=0.7)
+        for kind, spans in self.spans.items():
+            canvas.lines(spans, colour=COLOURS[kind], width=2.2, order=1.5, alpha=0.45)
+            canvas.lines(
+                [[(a[0], a[1] - 5), (a[0], a[1] + 5)] for a, _ in spans], colour=COLOURS[kind], width=2, order=3
+            )
+        for ink, segments in self.intervals.items():
+            canvas.lines(segments, colour=ink, width=2.2, order=3, cap="round")
+        for ink, segments in self.arrows.items():
+            canvas.lines(segments, colour=ink, width=2, order=3, cap="round")
+        for ink, points in self.dots.items():
+            canvas.dots(points, colour=ink)
+        for (kind, hollow), points in self.marks.items():
+            canvas.marks(points, kind=kind, hollow=hollow)
+
+
+def arrow(x: float, y: float) -> list[list[tuple[float, float]]]:
+    """Lines of an arrow that points right from a mark: at least this much."""
+    tip = x + 20
+    return [[(x + 6, y), (tip, y)], [(tip - 5, y - 4), (tip, y), (tip - 5, y + 4)]]
+
+
+def label_sides(places: Sequence[float | None], least: float) -> list[bool]:
+    """Tell for each mark of a row, from the top, whether its label goes to its left.
+
+    It goes to the side away from the line that joins it to the next mark, unless that leaves no room (`least`).
+    """
+    sides = []
+    for index, x in enumerate(places):
+        around = [places[i] for i in (index - 1, index + 1) if 0 <= i < len(places)]
+        others = [other for other in around if other is not None]
+        sides.append(x is not None and x > least and bool(others) and all(other > x + 2 for other in others))
+    return sides

@@ -1,0 +1,198 @@
+"""From matplotlib's SVG to the page's: small, prefixed, coloured by CSS variables, with links and hover texts.
+
+Three things are done to what matplotlib wrote. Every style attribute becomes a class that all charts share, with our
+colours replaced by CSS variables and no font family, so that the page's fonts and its dark mode hold. Ids that nothing
+refers to are dropped, the others prefixed with the chart's name, so that two charts never share one. And a layer of
+transparent areas is laid on top: links with a title each, which work without JavaScript.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass, field
+from html import escape
+
+from reports.charts.style import VARIABLES, Canvas, plain
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle (pixels) that shows a text when pointed at and leads to a place in the page when clicked.
+
+    `key` says which row of a table it belongs to: the stack's id, or that, a bar and the runtime's name.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str
+    href: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A finished chart: markup for inlining, and the classes that it uses with their declarations."""
+
+    name: str
+    svg: str
+    width: float
+    height: float
+    styles: dict[str, str] = field(default_factory=dict)
+
+    def __html__(self) -> str:
+        """Let templates place it as it is: every text in it was escaped here."""
+        return self.svg
+
+
+_NUMBER = re.compile(r"-?\d+\.\d+")
+_FONT_FAMILY = re.compile(r"font-family:[^;]*;?")
+_FONT = re.compile(r"font:\s*(?:(bold|\d+)\s+)?([\d.]+)px\s+[^;]*;?")
+_HREF = "{http://www.w3.org/1999/xlink}href"
+_DROP = {"metadata", "style"}
+_KEEP = {"x", "y", "d", "width", "height", "viewBox", "clip-path"}
+
+
+def finish(canvas: Canvas, name: str, title: str, description: str, areas: list[Area] | None = None) -> Chart:
+    """Turn a drawing into a chart. `title` and `description` are read aloud by screen readers."""
+    root = ET.fromstring(canvas.svg())  # noqa: S314  (as above)
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', ET.tostring(root, encoding="unicode")))
+    styles: dict[str, str] = {}
+    body = "".join(_write(child, name, used, styles) for child in root)
+    label = f"{name}-t {name}-d"
+    svg = (
+        f'<svg class="chart" viewBox="0 0 {_short(canvas.width)} {_short(canvas.height)}">'
+        f'<g role="img" aria-labelledby="{escape(label)}"><title id="{escape(name)}-t">{escape(plain(title))}</title>'
+        f'<desc id="{escape(name)}-d">{escape(plain(description, 600))}</desc>{body}</g>'
+        f'<g class="areas">{"".join(_area(area) for area in areas or [])}</g></svg>'
+    )
+    return Chart(name, svg, canvas.width, canvas.height, styles)
+
+
+def _area(area: Area) -> str:
+    data = f' data-k="{escape(plain(area.key))}"' if area.key else ""
+    shape = (
+        f'<rect x="{_short(area.x)}" y="{_short(area.y)}" width="{_short(area.width)}" height="{_short(area.height)}"/>'
+    )
+    inner = f"{shape}<title>{_title(area.text)}</title>"
+    if area.href:
+        return f'<a href="{escape(area.href)}" tabindex="-1"{data}>{inner}</a>'
+    return f"<g{data}>{inner}</g>"
+
+
+def _title(text: str) -> str:
+    return "\n".join(escape(plain(line, 400)) for line in text.split("\n"))
+
+
+def _write(node: ET.Element, name: str, used: set[str], styles: dict[str, str]) -> str:
+    tag = node.tag.rpartition("}")[2]
+    if tag in _DROP:
+        return ""
+    inner = "".join(_write(child, name, used, styles) for child in node)
+    attributes = _attributes(node, name, used, styles)
+    if tag in {"g", "defs"} and not attributes and tag == "g":
+        return inner
+    if tag in {"g", "defs"} and not inner:
+        return ""
+    if tag == "text":
+        return f"<text{attributes}>{escape(node.text or '')}</text>"
+    return f"<{tag}{attributes}>{inner}</{tag}>" if inner else f"<{tag}{attributes}/>"
+
+
+def _attributes(node: ET.Element, name: str, used: set[str], styles: dict[str, str]) -> str:
+    found: list[str] = []
+    for key, value in node.attrib.items():
+        if key == "id":
+            if value in used:
+                found.append(f'id="{name}-{escape(value)}"')
+        elif key == _HREF:
+            found.append(f'href="#{name}-{escape(value[1:])}"')
+        elif key == "style":
+            if declarations := _declarations(value):
+                styles[(known := _class(declarations))] = declarations
+                found.append(f'class="{known}"')
+        elif key == "clip-path":
+            found.append(f'clip-path="{escape(value.replace("url(#", f"url(#{name}-"))}"')
+        elif key == "transform":
+            if not value.startswith("rotate(-0 "):
+                found.append(f'transform="{escape(_round(value))}"')
+        elif key in _KEEP:
+            found.append(f'{key}="{escape(_path(value) if key == "d" else _round(value))}"')
+    return "".join(" " + attribute for attribute in found)
+
+
+def _declarations(style: str) -> str:
+    style = _FONT.sub(lambda m: f"font-size: {m[2]}px; " + (f"font-weight: {m[1]}; " if m[1] else ""), style)
+    style = _FONT_FAMILY.sub("", style)
+    for colour, variable in VARIABLES.items():
+        style = style.replace(colour, f"var({variable})")
+    parts = (part.strip() for part in style.split(";"))
+    return ";".join(re.sub(r":\s+", ":", part) for part in parts if part)
+
+
+def _class(declarations: str) -> str:
+    return "k" + hashlib.sha256(declarations.encode()).hexdigest()[:6]
+
+
+def _short(value: float) -> str:
+    return (
+        f"{value:.1f}".removesuffix(".0").replace("-0", "0") if abs(value) < 0.05 else f"{value:.1f}".removesuffix(".0")
+    )
+
+
+def _round(text: str) -> str:
+    return _NUMBER.sub(lambda m: _short(float(m[0])), text)
+
+
+_COMMAND = re.compile(r"([MLCQZz])|(-?\d+(?:\.\d+)?(?:e-?\d+)?)")
+
+
+def _path(text: str) -> str:
+    """Shorten a path of straight lines: tenths of pixels, relative to the last point; curves are only rounded.
+
+    Rounding is done before subtracting, so that errors do not add up along a line.
+    """
+    if "C" in text or "Q" in text:
+        return re.sub(r" ?([MLCQZz]) ?", r"\1", " ".join(_round(text).split()))
+    out: list[str] = []
+    numbers: list[int] = []
+    command, last, x, y = "", "", 0, 0
+    for found in _COMMAND.finditer(text):
+        if found[1]:
+            command = found[1]
+            if command in "zZ":
+                out.append("z")
+                last = "z"
+            continue
+        numbers.append(round(float(found[2]) * 10))
+        if len(numbers) < 2:
+            continue
+        dx, dy = numbers[0] - x, numbers[1] - y
+        if command == "M":
+            out.append(f"M{_tenths(numbers[0])}{_next(numbers[1])}")
+        elif dy == 0:
+            out.append(f"h{_tenths(dx)}")
+        elif dx == 0:
+            out.append(f"v{_tenths(dy)}")
+        else:
+            out.append((_next(dx) if last == "l" else f"l{_tenths(dx)}") + _next(dy))
+        last = "l" if command == "L" and dx and dy else command if command == "M" else "hv"
+        x, y = numbers
+        numbers = []
+    return "".join(out)
+
+
+def _tenths(value: int) -> str:
+    """Write a number of tenths: 123 -> 12.3, -4 -> -.4, 50 -> 5."""
+    sign, (whole, tenth) = "-" if value < 0 else "", divmod(abs(value), 10)
+    if not tenth:
+        return f"{sign}{whole}"
+    return f"{sign}{whole or ''}.{tenth}"
+
+
+def _next(value: int) -> str:
+    """Write a number that follows another: a minus sign parts them as well as a blank does."""
+    return _tenths(value) if value < 0 else " " + _tenths(value)

@@ -1,0 +1,252 @@
+"""Two runs held against each other: the ratio A/B of each cell that both have, and whether A got slower.
+
+Blocks of two runs are not pairs, so the interval is Welch's t on the logarithms of the processes' means; it carries the
+drift of the machine within each run, and cannot carry a change of the machine between them. That is why machines that
+differ are refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scipy import special
+
+from reports import build
+from reports.charts.forest import RatioRow, forest
+from reports.engine import templates
+from reports.figures import count, interval, significant, times
+from reports.findings import titles
+from reports.names import anchors, runtime_kind, runtime_name, workload_name
+from reports.page import FigureView, chart_styles
+from results.schema import Run
+from results.statistics import holm
+from results.summary import CellSummary, Estimate, Summary
+
+Side = tuple[Run, Summary]
+
+SAME_MACHINE = ("cpu", "cpu_model", "model", "logical_cpus", "physical_cpus", "architecture", "hypervisor", "virtual")
+"""Facts that must not differ, as far as both runs recorded them."""
+VOLATILE = {"load_average", "uptime_s", "boot_at", "memory_available_bytes", "hostname", "load", "uptime"}
+
+
+@dataclass
+class Line:
+    """A cell that both runs have: A over B, throughput. `p` is after Holm over all cells of the two runs."""
+
+    a: CellSummary
+    b: CellSummary
+    value: float
+    low: float | None = None
+    high: float | None = None
+    p_raw: float | None = None
+    p: float | None = None
+    why: str = ""
+    packages: list[str] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> str:
+        """Say faster, slower, undecided, or no claim."""
+        if self.p is None:
+            return "no claim"
+        if self.p >= 0.05:
+            return "undecided"
+        return "faster" if self.value > 1 else "slower"
+
+    def regressed(self, limit: float) -> bool:
+        """Tell whether A is significantly slower than B, by more than `limit` (0.05 = 5 %)."""
+        return self.verdict == "slower" and self.value < 1 - limit
+
+
+def share(text: str) -> float:
+    """Read a share given as 5% or 0.05. argparse.ArgumentTypeError for anything else."""
+    try:
+        value = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share: write it like 5% or 0.05")
+    return value
+
+
+def differences(a: Run, b: Run) -> tuple[list[str], list[str]]:
+    """Return what makes two runs incomparable, and what a reader must know, as sentences."""
+    grave: list[str] = []
+    mild: list[str] = []
+    for name in sorted(a.machine.keys() & b.machine.keys() - VOLATILE):
+        if a.machine[name] != b.machine[name]:
+            text = f"the machines differ in {name.replace('_', ' ')}: {a.machine[name]} and {b.machine[name]}"
+            (grave if name in SAME_MACHINE else mild).append(text)
+    for name in sorted(a.plan.settings.keys() | b.plan.settings.keys()):
+        mine, theirs = a.plan.settings.get(name), b.plan.settings.get(name)
+        if mine != theirs:
+            grave.append(f"the runs differ in {name.replace('_', ' ')}: {_said(mine)} and {_said(theirs)}")
+    before = {runtime.id: runtime for runtime in b.runtimes}
+    for runtime in a.runtimes:
+        other = before.get(runtime.id)
+        if other is not None and (runtime.version, runtime.build) != (other.version, other.build):
+            mild.append(
+                f"{runtime_name(runtime.id)} is {runtime.version} ({runtime.build}) and {other.version} ({other.build})"
+            )
+    commits = a.suite.get("commit"), b.suite.get("commit")
+    if commits[0] != commits[1]:
+        mild.append(f"the suite's commits differ: {_said(commits[0])} and {_said(commits[1])}")
+    return grave, mild
+
+
+def _said(value: object) -> str:
+    return "not set" if value is None else str(value)
+
+
+def lines(a: Summary, b: Summary) -> list[Line]:
+    """Return the cells that both runs have figures for, largest ratio first."""
+    theirs = {cell.cell: cell for cell in b.cells}
+    found = []
+    for mine in a.cells:
+        other = theirs.get(mine.cell)
+        if other is not None and mine.rps is not None and other.rps is not None:
+            found.append(_line(mine, other, mine.rps, other.rps, a.trust.claims and b.trust.claims))
+    for line, p in zip(found, holm([line.p_raw for line in found]), strict=True):
+        line.p = p
+    return sorted(found, key=lambda line: (-line.value, line.a.cell))
+
+
+def _line(mine: CellSummary, other: CellSummary, a: Estimate, b: Estimate, claims: bool) -> Line:
+    line = Line(mine, other, a.value / b.value)
+    names = mine.packages.keys() | other.packages.keys()
+    line.packages = sorted(n for n in names if mine.packages.get(n) != other.packages.get(n))
+    if not claims:
+        line.why = "one of the runs makes no claims"
+    elif mine.censored or other.censored:
+        line.why = "the load generator was the limit"
+    elif a.n < 2 or b.n < 2:
+        line.why = "one process only"
+    else:
+        line.low, line.high, line.p_raw = welch(a.values, b.values)
+    return line
+
+
+def welch(a: Sequence[float], b: Sequence[float]) -> tuple[float, float, float]:
+    """Return the 95 % interval of the ratio of geometric means a/b and its two-sided p, by Welch's t on logarithms."""
+    (mean_a, var_a), (mean_b, var_b) = _moments(a), _moments(b)
+    square = var_a + var_b
+    difference = mean_a - mean_b
+    if square == 0:
+        return math.exp(difference), math.exp(difference), 1.0 if difference == 0 else 0.0
+    df = square**2 / (var_a**2 / (len(a) - 1) + var_b**2 / (len(b) - 1))
+    half = float(special.stdtrit(df, 0.975)) * math.sqrt(square)
+    p = 2 * float(special.stdtr(df, -abs(difference) / math.sqrt(square)))
+    return math.exp(difference - half), math.exp(difference + half), p
+
+
+def _moments(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean of the logarithms and the variance of that mean."""
+    logs = [math.log(value) for value in values]
+    mean = sum(logs) / len(logs)
+    return mean, sum((x - mean) ** 2 for x in logs) / (len(logs) - 1) / len(logs)
+
+
+def headline(found: Sequence[Line], a: str, b: str) -> str:
+    """Say in a sentence what the comparison came to."""
+    if not found:
+        return f"{a} and {b} have no cell in common"
+    counts = {
+        word: sum(1 for line in found if line.verdict == word) for word in ("faster", "slower", "undecided", "no claim")
+    }
+    claimed = len(found) - counts["no claim"]
+    if not claimed:
+        return "Nothing is claimed: " + found[0].why
+    if counts["faster"] == counts["slower"] == 0:
+        return f"No difference is found in {count(claimed, 'cell')}"
+    faster, slower, undecided = (counts[word] for word in ("faster", "slower", "undecided"))
+    return f"Of {count(claimed, 'cell')}, {faster} became faster, {slower} slower, {undecided} undecided"
+
+
+def render(a: Side, b: Side, found: Sequence[Line], warnings: Sequence[str], limit: float | None) -> str:
+    """Return the page."""
+    names = titles(a[1])
+    places = anchors(sorted(names))
+    figures = [
+        figure
+        for workload in a[1].workloads
+        if (figure := _figure(workload, [x for x in found if x.a.workload == workload], places))
+    ]
+    return (
+        templates()
+        .get_template("compare.html")
+        .render(
+            a=a[0],
+            b=b[0],
+            headline=headline(found, a[0].run_id, b[0].run_id),
+            warnings=warnings,
+            lines=found,
+            limit=limit,
+            regressed=[line for line in found if limit is not None and line.regressed(limit)],
+            figures=figures,
+            chart_styles=chart_styles(figure.chart for figure in figures),
+            only_a=_only(a[1], b[1]),
+            only_b=_only(b[1], a[1]),
+        )
+    )
+
+
+def _only(one: Summary, other: Summary) -> list[str]:
+    have = {cell.cell for cell in other.cells if cell.rps}
+    return [f"{c.title}, {runtime_name(c.runtime)}, {c.workload}" for c in one.cells if c.rps and c.cell not in have]
+
+
+def _figure(workload: str, found: Sequence[Line], places: dict[str, str]) -> FigureView | None:
+    if not found:
+        return None
+    rows = [_row(line, places) for line in found]
+    name = workload_name(workload)
+    title = f"{name.heading}: throughput in A over B"
+    key = "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}" for c in workload)
+    chart = forest(f"v{key}", rows, title=title, measure="throughput in A over B", sides=("A slower", "A faster"))
+    subtitle = "geometric means over processes; 95\N{NO-BREAK SPACE}% CI (Welch), decided after Holm's correction"
+    return FigureView("versus", f"versus-{workload}", title, subtitle, chart)
+
+
+def _row(line: Line, places: dict[str, str]) -> RatioRow:
+    name = runtime_name(line.a.runtime)
+    label = times(line.value) + (f"  [{interval(line.low, line.high)}]" if line.low is not None else "")
+    p = f"\np = {significant(line.p, 2)} (Holm)" if line.p is not None else f"\n{line.why}"
+    return RatioRow(
+        stack=line.a.stack,
+        title=f"{line.a.title}, {name}",
+        anchor=f"row-{places[line.a.stack]}",
+        kind=runtime_kind(line.a.runtime),
+        value=line.value,
+        low=line.low,
+        high=line.high,
+        values=(),
+        decided=None if line.p is None else line.p < 0.05,
+        label=label,
+        hover=f"{line.a.title}, {name}, {line.a.workload}\n{label}{p}",
+        runtime=name,
+    )
+
+
+def run(folders: tuple[Path, Path], out: Path | None, limit: float | None, *, force: bool) -> int:
+    """Write the page of two runs, print its path and what it says. ReportError if they cannot be compared."""
+    (run_a, _, summary_a), (run_b, _, summary_b) = (build.load(folder) for folder in folders)
+    grave, mild = differences(run_a, run_b)
+    if grave and not force:
+        raise build.ReportError(
+            f"{run_a.run_id} and {run_b.run_id} cannot be compared: {grave[0]}; --force does it anyway"
+        )
+    found = lines(summary_a, summary_b)
+    target = out or build.HTML / f"{build.page_path(run_a.run_id).stem}-vs-{build.page_path(run_b.run_id).name}"
+    build.write(target, render((run_a, summary_a), (run_b, summary_b), found, [*grave, *mild], limit))
+    for text in [*grave, *mild]:
+        print(f"reports: warning: {text}", file=sys.stderr)
+    print(headline(found, run_a.run_id, run_b.run_id))
+    regressed = [line for line in found if limit is not None and line.regressed(limit)]
+    for line in regressed:
+        print(f"slower: {line.a.cell}: {times(line.value)} [{interval(line.low, line.high)}]")
+    print(target)
+    return 1 if regressed else 0
