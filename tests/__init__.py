@@ -1,0 +1,1 @@
+"""Tests mirror the modules; tests/broken holds servers with deliberate faults."""

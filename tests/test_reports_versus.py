@@ -1,0 +1,148 @@
+"""Two runs held against each other: what is refused, what is warned of, what is a regression."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from reports import versus
+from reports.cli import main
+from results.schema import Record, Run, Sample
+from results.summarise import summarise
+from tests.synthetic import synthetic_run, write
+
+
+def slowed(records: list[Record], factor: float, stack: str = "tornado") -> list[Record]:
+    """Make a stack slower in all of its samples."""
+    for record in records:
+        if isinstance(record, Sample) and record.load is not None and record.cell.stack == stack:
+            record.load.rps *= factor
+    return records
+
+
+def two(seed: int = 1, **options: object) -> tuple[Run, list[Record]]:
+    """Make a run of three stacks without faults."""
+    return synthetic_run(3, workloads=("hello",), blocks=5, seed=seed, faults=False, windows=4, **options)  # type: ignore[arg-type]
+
+
+def stored(folder: Path, *runs: tuple[Run, list[Record]]) -> list[str]:
+    """Write runs and return their ids."""
+    for run, records in runs:
+        write(folder, run, records)
+    return [run.run_id for run, _ in runs]
+
+
+def compared(tmp_path: Path, a: str, b: str, *more: str) -> int:
+    """Run the command."""
+    return main(["compare", "--runs", str(tmp_path), a, b, "--out", str(tmp_path / "v.html"), *more])
+
+
+def test_welch_is_scipy_s() -> None:
+    """The interval and p are those of scipy's Welch test on logarithms."""
+    a, b = [100.0, 104.0, 99.0, 101.0], [90.0, 91.0, 95.0]
+    low, high, p = versus.welch(a, b)
+    theirs = stats.ttest_ind([math.log(x) for x in a], [math.log(x) for x in b], equal_var=False)
+    ends = theirs.confidence_interval()
+    assert p == pytest.approx(theirs.pvalue)
+    assert (math.log(low), math.log(high)) == (pytest.approx(ends.low), pytest.approx(ends.high))
+
+
+def test_equal_values_are_no_difference() -> None:
+    """No spread at all is no division by zero: equal means give p = 1, unequal ones p = 0."""
+    assert versus.welch([5.0, 5.0], [5.0, 5.0]) == (1.0, 1.0, 1.0)
+    assert versus.welch([10.0, 10.0], [5.0, 5.0])[2] == 0.0
+
+
+@pytest.mark.parametrize(("text", "value"), [("5%", 0.05), ("0.05", 0.05), ("0", 0.0), ("12.5%", 0.125)])
+def test_a_share_is_read(text: str, value: float) -> None:
+    """5% and 0.05 are the same."""
+    assert versus.share(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "%", "five", "100%", "-5%", "nan", "1.5"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    """Anything else is refused, with an example of what is right."""
+    with pytest.raises(argparse.ArgumentTypeError, match=r"5% or 0\.05"):
+        versus.share(text)
+
+
+def test_a_regression_is_found_and_the_exit_code_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stack that lost a fifth is named, on the terminal and in the page, and the exit code is 1."""
+    run, records = two(2)
+    a, b = stored(tmp_path, (run, slowed(records, 0.8)), two(1))
+    assert compared(tmp_path, a, b, "--fail-on-regression", "5%") == 1
+    assert "slower: tornado / cpython3.13 / hello" in capsys.readouterr().out
+    page = (tmp_path / "v.html").read_text()
+    assert "2 regressions." in page
+    assert "Tornado" in page
+
+
+def test_a_small_regression_passes_a_wide_limit(tmp_path: Path) -> None:
+    """Significantly slower, but by less than the limit, is not a failure."""
+    run, records = two(2)
+    a, b = stored(tmp_path, (run, slowed(records, 0.8)), two(1))
+    assert compared(tmp_path, a, b, "--fail-on-regression", "40%") == 0
+
+
+def test_an_improvement_is_no_regression(tmp_path: Path) -> None:
+    """Being faster never fails."""
+    run, records = two(2)
+    a, b = stored(tmp_path, (run, slowed(records, 1.3)), two(1))
+    assert compared(tmp_path, a, b, "--fail-on-regression", "5%") == 0
+
+
+def test_two_runs_of_the_same_are_a_tie(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is found between two runs whose figures come from the same distribution."""
+    a, b = stored(tmp_path, two(3), two(4))
+    assert compared(tmp_path, a, b, "--fail-on-regression", "0") == 0
+    assert "No difference is found in 6 cells" in capsys.readouterr().out
+
+
+def test_another_machine_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs of different machines are not compared, unless one insists; then the page says so."""
+    run, records = two(2)
+    run.machine["cpu"] = "Another CPU"
+    a, b = stored(tmp_path, (run, records), two(1))
+    assert compared(tmp_path, a, b) == 2
+    assert "the machines differ in cpu" in capsys.readouterr().err
+    assert not (tmp_path / "v.html").exists()
+    assert compared(tmp_path, a, b, "--force") == 0
+    assert "the machines differ in cpu" in (tmp_path / "v.html").read_text()
+
+
+def test_another_load_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs with other settings (connections, seconds) measured something else."""
+    run, records = two(2)
+    run.plan.settings["connections"] = 256
+    a, b = stored(tmp_path, (run, records), two(1))
+    assert compared(tmp_path, a, b) == 2
+    assert "the runs differ in connections: 256 and 64" in capsys.readouterr().err
+
+
+def test_another_commit_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What may differ on purpose is only said."""
+    run, records = two(2)
+    run.suite["commit"] = "1" * 40
+    a, b = stored(tmp_path, (run, records), two(1))
+    assert compared(tmp_path, a, b) == 0
+    assert "commits differ" in capsys.readouterr().err
+
+
+def test_a_smoke_run_claims_nothing(tmp_path: Path) -> None:
+    """Against a smoke run there are ratios, but no verdicts."""
+    a, b = (summarise(*two(seed, profile=profile)) for seed, profile in ((1, "smoke"), (2, "standard")))
+    found = versus.lines(a, b)
+    assert len(found) == 6
+    assert {line.verdict for line in found} == {"no claim"}
+    assert versus.headline(found, "a", "b").startswith("Nothing is claimed")
+
+
+def test_cells_of_one_run_only_are_listed(tmp_path: Path) -> None:
+    """What only one of the runs has is named, not dropped in silence."""
+    a, b = stored(tmp_path, two(1), synthetic_run(2, workloads=("hello",), seed=2, faults=False, windows=4))
+    assert compared(tmp_path, a, b) == 0
+    assert "2 cells only in A" in (tmp_path / "v.html").read_text()
