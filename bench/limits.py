@@ -19,7 +19,7 @@ def check(server: Server, bench: Bench) -> None:
     limit = bench.memory_limit_bytes
     used = tree.rss_bytes(tree.members(server.pid))
     if used > limit:
-        raise LimitError(f"the server took {used / 2**30:.1f} GiB of memory; it may take {limit / 2**30:.1f} GiB")
+        raise LimitError(f"the server took {used >> 20} MiB of memory; it may take {limit >> 20} MiB")
     try:
         printed = server.log.stat().st_size
     except OSError:

@@ -59,6 +59,7 @@ def measure(cell: Cell, target: Target, bench: Bench, block: int, attempt: int =
                         watch.span()
                     case "result":
                         sample.load = msgspec.convert(event["result"], Load)
+            limits.check(server, bench)  # also what was taken since the last window
             watch.fill(sample, server.read(memory=True))
         if server.exit is not None:
             raise launch.StartError("the server is gone")

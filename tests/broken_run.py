@@ -29,7 +29,7 @@ workloads = ["hello", "json"]
 SHORT = [
     *("--runtimes", "cpython", "--profile", "smoke", "--seed", "7", "--connections", "8", "--workloads", "hello"),
     *("--measure-s", "0.8", "--window-s", "0.1", "--warmup-s", "0.1", "--warmup-max-s", "0.1", "--sentinel-s", "0.2"),
-    *("--warmup-requests", "0", "--memory-mib", "300"),
+    *("--warmup-requests", "0", "--memory-mib", "128"),
 ]
 
 

@@ -34,10 +34,14 @@ CHANGES = {
 }
 
 
-def find(part: str) -> int:
-    """The process below this one whose command line holds a text and that has no children of its own."""
-    found = [p for p in psutil.Process().children(recursive=True) if part in " ".join(p.cmdline()) and not p.children()]
-    [process] = found
+def below() -> set[psutil.Process]:
+    """Every process below this one: also servers that other tests of this session keep."""
+    return set(psutil.Process().children(recursive=True))
+
+
+def find(part: str, others: set[psutil.Process]) -> int:
+    """The new process whose command line holds a text and that has no children of its own."""
+    [process] = [p for p in below() - others if part in " ".join(p.cmdline()) and not p.children()]
     return process.pid
 
 
@@ -46,9 +50,10 @@ def stopped_while_measured(tmp_path: Path, part: str) -> Sample:
     server_cores, client_cores = machine.cores()
     make = lambda host, port: [sys.executable, "app.py", host, str(port)]  # noqa: E731
     threads: list[threading.Thread] = []
+    others = below()
 
     def hold() -> None:
-        pid = find(part)
+        pid = find(part, others)
         time.sleep(0.3)
         os.kill(pid, signal.SIGSTOP)
         time.sleep(STOPPED_S)

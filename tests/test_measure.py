@@ -100,7 +100,7 @@ def test_a_leak_without_end_is_bounded(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(Bench, "memory_limit_bytes", 300 << 20)
     sample = take(tmp_path, "leak", 20, measure_s=60)
     assert sample.status == "failed"
-    assert sample.reason and "GiB of memory" in sample.reason
+    assert sample.reason and "MiB of memory" in sample.reason
 
 
 def test_children_left_over_are_flagged(tmp_path: Path) -> None:
