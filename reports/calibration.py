@@ -67,14 +67,14 @@ def headline(record: Calibration) -> str:
     found = verdict(record)
     if not found.judged and not found.failures:
         return "The load generator beside others, on this machine"
-    if found.judged and found.within == found.judged and not found.failures:
+    if found.judged and found.right == found.judged and not found.failures:
         return f"Right about latency: all {found.judged} percentiles are within 2 % or 100 {MICRO} of the true value"
     if found.judged and found.passed:
-        return f"Right about latency in all {found.within} percentiles that had enough requests"
+        return f"Right about latency in all {found.right} percentiles that had enough requests"
     if found.failures and not found.judged:
         return "Not everything could be measured"
     return (
-        f"Not proven here: {found.within} of {found.judged} percentiles are within 2 % or 100 {MICRO} of the true value"
+        f"Not proven here: {found.right} of {found.judged} percentiles are within 2 % or 100 {MICRO} of the true value"
     )
 
 
@@ -83,14 +83,14 @@ def tiles(record: Calibration) -> list[Tile]:
     found = verdict(record)
     shown: list[Tile] = []
     if found.judged:
-        mood: Mood = "good" if found.within == found.judged else "bad" if found.off else "mind"
+        mood: Mood = "good" if found.right == found.judged else "bad" if found.off else "mind"
         words = [
             f"{found.off} off" if found.off else "",
             f"{found.too_few} of too few requests" if found.too_few else "",
         ]
-        words.append(f"in {found.server_late} the server itself was late" if found.server_late else "")
+        words.append(f"{found.as_served} of them by the server's own clocks" if found.as_served else "")
         detail = "; ".join(word for word in words if word) or "p50 to p99.9, in open loop"
-        shown.append(Tile(f"{found.within} of {found.judged}", "percentiles right", detail, mood))
+        shown.append(Tile(f"{found.right} of {found.judged}", "percentiles right", detail, mood))
     for entry in (*record.agreement, *record.echo):
         ratio_found = ratio(entry)
         if entry.target is None or ratio_found is None:

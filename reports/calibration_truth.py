@@ -6,7 +6,7 @@ from reports.calibration_views import UNDERSTANDING, Figure, TableRow
 from reports.charts.truth import Line, TruthRow, stall, truth
 from reports.figures import NONE, count, duration, milliseconds, spoken
 from reports.trust import Mood
-from results.calibration import OURS, PERCENTILES, Calibration, Truth, judge
+from results.calibration import OURS, PERCENTILES, Calibration, Judged, Truth, judge
 from results.locust import LOCUST
 
 CLIENT_KINDS = {"wrk": "pypy", LOCUST: "other"}
@@ -18,12 +18,12 @@ def _truth_name(entry: Truth) -> str:
 
 
 def _good(entry: Truth) -> bool:
-    return all(judged.verdict in ("within", "too few") for judged in judge(entry))
+    return all(judged.verdict != "off" for judged in judge(entry))
 
 
 def _mood(entry: Truth) -> Mood:
     verdicts = {judged.verdict for judged in judge(entry)}
-    return "bad" if "off" in verdicts else "good" if verdicts == {"within"} else "mind"
+    return "bad" if "off" in verdicts else "good" if verdicts <= {"within", "as served"} else "mind"
 
 
 def truth_figure(record: Calibration) -> Figure | None:
@@ -115,10 +115,10 @@ def truth_line(entry: Truth) -> TableRow:
     if entry.reason is not None:
         return TableRow(name, [], "bad" if entry.judged else None, failed=entry.reason)
     cells = [f"{milliseconds(j.reported)}|{milliseconds(j.expected)}" for j in judge(entry)]
-    bad = [f"{j.name} {j.verdict}" for j in judge(entry) if j.verdict != "within"]
+    bad = [_remark(entry, judged) for judged in judge(entry) if judged.verdict != "within"]
     cells.append(f"{entry.requests:,}")
     if entry.judged:
-        cells += [duration(entry.lateness_us) if entry.lateness_us is not None else NONE, _slack(entry)]
+        cells += [duration(entry.lateness_us) if entry.lateness_us is not None else NONE, _late(entry)]
     remarks = ([spoken(bad)] if bad and entry.judged else []) + ([entry.note] if entry.note else [])
     remarks += [f"{flag.name}: {flag.detail}" for flag in entry.flags]
     if entry.unsent:
@@ -128,5 +128,12 @@ def truth_line(entry: Truth) -> TableRow:
     return TableRow(name, cells, _mood(entry) if entry.judged else None, "; ".join(remarks))
 
 
-def _slack(entry: Truth) -> str:
-    return duration(entry.slack_us["p99"]) if "p99" in entry.slack_us else NONE
+def _remark(entry: Truth, judged: Judged) -> str:
+    """Why a percentile is not simply within."""
+    if judged.verdict == "as served":
+        return f"{judged.name} as served: {duration(entry.served_us[judged.name])} by the server's own clocks"
+    return f"{judged.name} {judged.verdict}"
+
+
+def _late(entry: Truth) -> str:
+    return duration(entry.late_us["p99"]) if "p99" in entry.late_us else NONE

@@ -9,9 +9,10 @@ The functions here are pure: what a record says is worked out in one place, for 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -77,8 +78,9 @@ class Truth(msgspec.Struct, kw_only=True):
     """A client on a server whose latencies are known in advance.
 
     `law` is the server's, in words; `expected_us` was worked out on paper for arrivals at `rate` per second (in a
-    closed loop: what users who arrive at that rate would see). `slack_us` bounds, by percentile, how late the server
-    itself was; `judged` is false for demonstrations. `lateness_us` is the 99th percentile of late sending.
+    closed loop: what users who arrive at that rate would see). `served_us` is what the server did by its own clocks,
+    and `late_us` how late its answers were by them; `judged` is false for demonstrations. `lateness_us` is the 99th
+    percentile of late sending.
     """
 
     kind: str
@@ -96,7 +98,8 @@ class Truth(msgspec.Struct, kw_only=True):
     rps: float | None = None
     lateness_us: float | None = None
     unsent: int = 0
-    slack_us: dict[str, float] = {}
+    late_us: dict[str, float] = {}
+    served_us: dict[str, float] = {}
     flags: list[Flag] = []
     note: str | None = None
     reason: str | None = None
@@ -200,6 +203,10 @@ def _falling(values: Mapping[str, float]) -> list[str]:
     return sorted(values, key=lambda name: (-values[name], name))
 
 
+Right = Literal["within", "as served", "off", "too few"]
+"""Of a reported percentile: as on paper; as the server did by its own clocks, late as it was; wrong; not to be had."""
+
+
 class Judged(NamedTuple):
     """One percentile: expected and reported (us), how far off that may be, and what to say of it."""
 
@@ -207,7 +214,7 @@ class Judged(NamedTuple):
     expected: float
     reported: float | None
     tolerance: float
-    verdict: Literal["within", "off", "server late", "too few"]
+    verdict: Right
 
 
 def tolerance_us(expected: float) -> float:
@@ -216,18 +223,21 @@ def tolerance_us(expected: float) -> float:
 
 
 def judge(truth: Truth) -> list[Judged]:
-    """Each percentile of a measurement. Where the server itself may have been as late as the value is off, that is said
-    instead: then the machine was not quiet, and nothing was learned of the client. It is no pass."""
+    """Each percentile of a measurement.
+
+    Where the machine did not let the server keep its law, so that it answered late, the client is right when it reports
+    what the server did by its own clocks, within the same tolerance.
+    """
     found = []
     for name, expected in truth.expected_us.items():
         reported = truth.reported_us.get(name)
         allowed = tolerance_us(expected)
         if reported is None:
-            verdict: Literal["within", "off", "server late", "too few"] = "too few"
+            verdict: Right = "too few"
         elif abs(reported - expected) <= allowed:
             verdict = "within"
-        elif reported > expected and truth.slack_us.get(name, 0.0) >= max(reported - expected - allowed, allowed / 2):
-            verdict = "server late"
+        elif abs(reported - truth.served_us.get(name, math.inf)) <= tolerance_us(truth.served_us.get(name, expected)):
+            verdict = "as served"
         else:
             verdict = "off"
         found.append(Judged(name, expected, reported, allowed, verdict))
@@ -247,28 +257,33 @@ def disturbed(calibration: Calibration) -> tuple[int, int, list[str]]:
 
 
 class Verdict(NamedTuple):
-    """The calibration in numbers: percentiles within tolerance, those judged, those where the server was late."""
+    """The calibration in numbers: percentiles that are right by the paper, by the server's own clocks, and others."""
 
     within: int
+    as_served: int
     off: int
-    server_late: int
     too_few: int
     failures: list[str]
 
     @property
+    def right(self) -> int:
+        """Those that are right either way."""
+        return self.within + self.as_served
+
+    @property
     def judged(self) -> int:
         """All percentiles that were to be judged."""
-        return self.within + self.off + self.server_late + self.too_few
+        return self.right + self.off + self.too_few
 
     @property
     def passed(self) -> bool:
         """Whether all that was asked for was measured, and every reported percentile is right."""
-        return not self.off and not self.server_late and not self.failures
+        return not self.off and not self.failures
 
 
 def verdict(calibration: Calibration) -> Verdict:
     """What the calibration says of the instrument. Comparisons with other clients are reported, not judged."""
-    counts = dict.fromkeys(("within", "off", "server late", "too few"), 0)
+    counts = dict.fromkeys(get_args(Right), 0)
     failures = [] if calibration.finished else ["it was stopped before its end"]
     for truth in calibration.truth:
         if not truth.judged:
@@ -291,4 +306,4 @@ def verdict(calibration: Calibration) -> Verdict:
             for shot in comparison.ours
             if shot.reason is not None
         ]
-    return Verdict(counts["within"], counts["off"], counts["server late"], counts["too few"], failures)
+    return Verdict(counts["within"], counts["as served"], counts["off"], counts["too few"], failures)

@@ -33,7 +33,7 @@ def record(name: str = "null server in C") -> Calibration:
         return Truth(
             kind="stall", law="serves 1 s, stalls 500 ms", client=client, loop="open" if judged else "closed",
             rate=1000, expected_us=expected, reported_us=reported, judged=judged, requests=30_000, lateness_us=40.0,
-            slack_us={"p99": 12.0}, note=name, flags=[Flag("neighbour", name)],
+            late_us={"p99": 12.0}, note=name, flags=[Flag("neighbour", name)],
         )  # fmt: skip
 
     return Calibration(

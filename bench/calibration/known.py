@@ -1,12 +1,13 @@
-"""A server whose latencies are known in advance: `python -m bench.calibration.known HOST PORT LAW`.
+"""A server whose latencies are known in advance: `python -m bench.calibration.known HOST PORT LAW [SKIP]`.
 
 GET / is answered 200, text/plain, `Hello, World!`, when the law (bench.calibration.laws) says. One epoll loop that
 spins as long as anyone is connected: epoll's time-outs are a millisecond coarse, and an idle core takes long to wake.
 It wants a core of its own.
 
-What it does to be believed: it keeps, for each request, an upper bound of its own error, namely how long the request
-may have lain unread (since the poll before) and how late the answer was sent after it was due. The percentiles of that,
-in microseconds, are printed as one line of JSON when SIGTERM ends it.
+What it does to be believed: the kernel says when each request arrived, so that the law holds from then on, however late
+it is read; and for each request it keeps how late its answer was sent after it was due, and what it so took in all. The
+percentiles of both, in microseconds, without the first SKIP requests, are printed as one line of JSON when SIGTERM
+ends it: what was really served, where the machine did not let it keep its law.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import resource
 import select
 import signal
 import socket
+import struct
 import sys
 from array import array
 from collections import deque
-from time import monotonic_ns as clock
+from collections.abc import Iterable
+from time import time_ns as clock  # the kernel stamps arrivals with this clock
 from typing import NoReturn
 
-from bench.calibration.laws import Law, parse
+from bench.calibration.laws import NS, Law, parse
 
 BODY = b"Hello, World!"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n"
@@ -31,19 +34,23 @@ ANSWER = HEAD + b"\r\n" + BODY
 LAST = HEAD + b"Connection: close\r\n\r\n" + BODY
 END = b"\r\n\r\n"
 MAX_REQUEST = 65536
-KEPT = 8_000_000
-"""Errors kept, at most: 64 MB."""
+KEPT = 4_000_000
+"""Requests of which a record is kept, at most: 64 MB."""
+SO_TIMESTAMPNS = 35
+"""Asks for the moment at which the last byte read arrived; <asm/socket.h>, not in Python's socket module."""
+STAMP = struct.Struct("@ll")
 BURST = 16
 """Answers sent and requests read before the other side of the work gets its turn."""
 PERCENTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 
 
 class KnownServer:
-    """The server. `slack` holds the bound on its own error for each request (ns)."""
+    """The server. `late` holds by how much it missed its law, `took` how long an answer took in all (ns)."""
 
-    def __init__(self, host: str, port: int, law: Law) -> None:
+    def __init__(self, host: str, port: int, law: Law, skip: int = 0) -> None:
         self.law = law
-        self.slack = array("q")
+        self.skip = skip
+        self.late, self.took = array("q"), array("q")
         self.listener = socket.create_server((host, port), backlog=4096)
         self.listener.setblocking(False)
         self.port: int = self.listener.getsockname()[1]
@@ -57,28 +64,28 @@ class KnownServer:
         lanes: list[deque[tuple[int, int, socket.socket, bytes]]] = [deque() for _ in range(self.law.lanes)]
         due_of, poll, socks, listener = self.law.due(), self.epoll.poll, self.socks, self.listener.fileno()
         usual = b""
-        before = clock()
+        room = socket.CMSG_SPACE(STAMP.size)
+        late, took = self.late, self.took
         while True:
             for lane in lanes:
                 for _ in range(BURST):
                     if not lane or lane[0][0] > clock():
                         break
-                    due, unread, sock, answer = lane.popleft()
+                    due, arrival, sock, answer = lane.popleft()
                     self.answer(sock, answer)
-                    if len(self.slack) < KEPT:
-                        self.slack.append(clock() - due + unread)
-            # Bounds how long what is found now may have been waiting: it was not there when the last poll looked.
-            since, before = before, clock()
-            events = poll(0 if socks else -1, BURST)
-            if len(events) == BURST:
-                before = since  # there may have been more already
-            for fd, _ in events:
+                    if self.skip:
+                        self.skip -= 1
+                    elif len(late) < KEPT:
+                        sent = clock()
+                        late.append(sent - due)
+                        took.append(sent - arrival)
+            for fd, _ in poll(0 if socks else -1, BURST):
                 if fd == listener:
                     self.accept()
-                    before = clock()  # a request cannot have waited for longer than its connection is there
                     continue
+                stamps: list[tuple[int, int, bytes]] = []
                 try:
-                    data = socks[fd].recv(MAX_REQUEST)
+                    data, stamps, _, _ = socks[fd].recvmsg(MAX_REQUEST, room)
                 except BlockingIOError:
                     continue
                 except OSError:
@@ -94,11 +101,13 @@ class KnownServer:
                     if b"connection: close" not in whole.lower() and whole.count(END) == 1:
                         usual = whole
                     data = whole
-                arrival = clock()
+                # The kernel begins to stamp shortly after the first socket asks for it.
+                seconds, rest = STAMP.unpack(stamps[0][2]) if stamps else (0, clock())
+                arrival = seconds * NS + rest
                 for request in data.split(END)[:-1] if data != usual else (data,):
                     number, due = due_of(arrival)
                     answer = LAST if b"connection: close" in request.lower() else ANSWER
-                    lanes[number].append((due, arrival - since, socks[fd], answer))
+                    lanes[number].append((due, arrival, socks[fd], answer))
 
     def answer(self, sock: socket.socket, answer: bytes) -> None:
         """Send one answer: it is small, a peer that leaves no room for it is dropped."""
@@ -119,6 +128,7 @@ class KnownServer:
                 return
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             self.socks[sock.fileno()] = sock
             self.epoll.register(sock.fileno(), select.EPOLLIN)
 
@@ -129,27 +139,33 @@ class KnownServer:
         if sock is not None:
             sock.close()
 
-    def account(self) -> dict[str, float]:
-        """The percentiles of the bound on the server's own error, in microseconds; empty without a request."""
-        ordered = sorted(self.slack)
-        return {
-            name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1000
-            for name, share in PERCENTILES.items()
-            if ordered
-        }
+    def account(self) -> dict[str, dict[str, float]]:
+        """Percentiles in microseconds: how late its answers were, what they took in all. Empty without a request."""
+        return {"late_us": percentiles(self.late), "served_us": percentiles(self.took)}
+
+
+def percentiles(values: Iterable[int]) -> dict[str, float]:
+    """Percentiles, in microseconds, of values in nanoseconds."""
+    ordered = sorted(values)
+    return {
+        name: ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1000
+        for name, share in PERCENTILES.items()
+        if ordered
+    }
 
 
 def main(argv: list[str]) -> int:
-    """Serve on HOST PORT by LAW until SIGTERM."""
+    """Serve on HOST PORT by LAW until SIGTERM; the first SKIP requests are not in the account."""
     try:
         host, port, law = argv[0], int(argv[1]), parse(argv[2])
+        skip = int(argv[3]) if len(argv) > 3 else 0
     except (IndexError, ValueError) as error:
-        print(f"usage: python -m bench.calibration.known HOST PORT LAW: {error}", file=sys.stderr)
+        print(f"usage: python -m bench.calibration.known HOST PORT LAW [SKIP]: {error}", file=sys.stderr)
         return 2
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
-        server = KnownServer(host, port, law)
+        server = KnownServer(host, port, law, skip)
     except OSError as error:
         print(f"known: cannot listen on {host} port {port}: {error.strerror}", file=sys.stderr)
         return 2
@@ -161,7 +177,7 @@ def main(argv: list[str]) -> int:
     try:
         server.serve()
     except (KeyboardInterrupt, SystemExit):
-        print(json.dumps({"slack_us": server.account()}), flush=True)
+        print(json.dumps(server.account()), flush=True)
     return 0
 
 

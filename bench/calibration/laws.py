@@ -14,7 +14,7 @@ from typing import Protocol
 NS = 1_000_000_000
 
 Due = Callable[[int], tuple[int, int]]
-"""From a request's arrival (ns of CLOCK_MONOTONIC) to the lane it waits in and when its answer is due (ns)."""
+"""From a request's arrival (ns, of any clock) to the lane it waits in and when its answer is due (ns)."""
 
 
 class Law(Protocol):

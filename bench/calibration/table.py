@@ -44,11 +44,13 @@ def conclusion(record: Calibration) -> str:
     found = verdict(record)
     parts = []
     if found.judged:
-        parts.append(f"{found.within} of {found.judged} percentiles within 2 % or 100 us of the right value")
+        parts.append(f"{found.right} of {found.judged} percentiles within 2 % or 100 us of the right value")
     if found.off:
         parts.append(f"{found.off} wrong")
-    if found.server_late:
-        parts.append(f"{found.server_late} not judged, since the server itself was late: the machine was not quiet")
+    if found.as_served:
+        parts.append(
+            f"{found.as_served} of them right by the server's own clocks, since the machine did not let it keep its law"
+        )
     if found.too_few:
         parts.append(f"{found.too_few} with too few requests")
     parts += found.failures

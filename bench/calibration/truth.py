@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+
+import msgspec
 
 from bench.calibration import programs
 from bench.calibration.laws import Fixed, Law, Mixture, Stall, connections, duration_s
@@ -83,7 +84,7 @@ def _open(setting: Setting, law: Law, rate: float) -> Step:
                 if result["client"].get("limited"):
                     entry.note = "; ".join(filter(None, (entry.note, str(result["client"].get("verdict")))))
 
-        _against(setting, law, entry, load)
+        _against(setting, law, entry, load, skip=round(rate * warmup))
 
     return Step(f"truth: {law.words()} at {rate:,}/s", START_S * 2 + warmup + seconds, work)
 
@@ -99,11 +100,11 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _against(setting: Setting, law: Law, entry: Truth, load: Callable[[Server], None]) -> None:
-    """Start the known server, load it, and ask it how late it was itself."""
+def _against(setting: Setting, law: Law, entry: Truth, load: Callable[[Server], None], skip: int = 0) -> None:
+    """Start the known server, load it, and ask it what it did itself, after the first `skip` requests."""
 
     def make(host: str, port: int) -> list[str]:
-        return [sys.executable, "-m", "bench.calibration.known", host, str(port), law.spec()]
+        return [sys.executable, "-m", "bench.calibration.known", host, str(port), law.spec(), str(skip)]
 
     entry.reason = None
     try:
@@ -112,7 +113,9 @@ def _against(setting: Setting, law: Law, entry: Truth, load: Callable[[Server], 
             load(server)
             entry.flags = watch.flags()
             server.stop()
-            entry.slack_us = slack_of(server.log.read_text("utf-8", "replace") if server.log.exists() else "")
+            log = server.log.read_text("utf-8", "replace") if server.log.exists() else ""
+            account = account_of(log)
+            entry.late_us, entry.served_us = account.get("late_us", {}), account.get("served_us", {})
     except StartError as error:
         entry.reason = f"the known server {error}"
     except KeyboardInterrupt:
@@ -121,13 +124,13 @@ def _against(setting: Setting, law: Law, entry: Truth, load: Callable[[Server], 
     setting.say(in_words(entry))
 
 
-def slack_of(log: str) -> dict[str, float]:
-    """What the known server said of its own lateness (us); empty where it said nothing."""
+def account_of(log: str) -> dict[str, dict[str, float]]:
+    """The known server's own account (us, by what it is of and percentile); empty where it gave none."""
     for line in reversed(log.splitlines()):
-        if line.startswith('{"slack_us"'):
+        if line.startswith('{"late_us"'):
             try:
-                return {name: float(value) for name, value in json.loads(line)["slack_us"].items()}
-            except (ValueError, AttributeError, TypeError):
+                return msgspec.json.decode(line, type=dict[str, dict[str, float]])
+            except msgspec.DecodeError:
                 break
     return {}
 
