@@ -70,10 +70,12 @@ def _compare(words: list[str]) -> int:
         metavar="5%",
         help="exit 1 if a cell of A is significantly slower than in B by more than this",
     )
-    parser.add_argument("--force", action="store_true", help="compare although machine or spec differ")
+    parser.add_argument(
+        "--anyway", action="store_true", help="compare although the machines, or what was measured, differ"
+    )
     options = parser.parse_args(words)
     folders = store.resolve(options.a, options.runs), store.resolve(options.b, options.runs)
-    return versus.run(folders, options.out, options.fail_on_regression, force=options.force)
+    return versus.run(folders, options.out, options.fail_on_regression, anyway=options.anyway)
 
 
 def _picture(words: list[str]) -> int:

@@ -2,7 +2,7 @@
 
 Blocks of two runs are not pairs, so the interval is Welch's t on the logarithms of the processes' means; it carries the
 drift of the machine within each run, and cannot carry a change of the machine between them. That is why machines that
-differ are refused.
+differ are refused (reports.differences).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from scipy import special
 
 from reports import build
 from reports.charts.forest import RatioRow, forest
+from reports.differences import Differences, differences
 from reports.engine import templates
 from reports.figures import count, interval, significant, times
 from reports.findings import titles
@@ -28,10 +29,6 @@ from results.statistics import holm
 from results.summary import CellSummary, Estimate, Summary
 
 Side = tuple[Run, Summary]
-
-SAME_MACHINE = ("cpu", "cpu_model", "model", "logical_cpus", "physical_cpus", "architecture", "hypervisor", "virtual")
-"""Facts that must not differ, as far as both runs recorded them."""
-VOLATILE = {"load_average", "uptime_s", "boot_at", "memory_available_bytes", "hostname", "load", "uptime"}
 
 
 @dataclass
@@ -71,35 +68,6 @@ def share(text: str) -> float:
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a share: write it like 5% or 0.05")
     return value
-
-
-def differences(a: Run, b: Run) -> tuple[list[str], list[str]]:
-    """Return what makes two runs incomparable, and what a reader must know, as sentences."""
-    grave: list[str] = []
-    mild: list[str] = []
-    for name in sorted(a.machine.keys() & b.machine.keys() - VOLATILE):
-        if a.machine[name] != b.machine[name]:
-            text = f"the machines differ in {name.replace('_', ' ')}: {a.machine[name]} and {b.machine[name]}"
-            (grave if name in SAME_MACHINE else mild).append(text)
-    for name in sorted(a.plan.settings.keys() | b.plan.settings.keys()):
-        mine, theirs = a.plan.settings.get(name), b.plan.settings.get(name)
-        if mine != theirs:
-            grave.append(f"the runs differ in {name.replace('_', ' ')}: {_said(mine)} and {_said(theirs)}")
-    before = {runtime.id: runtime for runtime in b.runtimes}
-    for runtime in a.runtimes:
-        other = before.get(runtime.id)
-        if other is not None and (runtime.version, runtime.build) != (other.version, other.build):
-            mild.append(
-                f"{runtime_name(runtime.id)} is {runtime.version} ({runtime.build}) and {other.version} ({other.build})"
-            )
-    commits = a.suite.get("commit"), b.suite.get("commit")
-    if commits[0] != commits[1]:
-        mild.append(f"the suite's commits differ: {_said(commits[0])} and {_said(commits[1])}")
-    return grave, mild
-
-
-def _said(value: object) -> str:
-    return "not set" if value is None else str(value)
 
 
 def lines(a: Summary, b: Summary) -> list[Line]:
@@ -166,7 +134,7 @@ def headline(found: Sequence[Line], a: str, b: str) -> str:
     return f"Of {count(claimed, 'cell')}, {faster} became faster, {slower} slower, {undecided} undecided"
 
 
-def render(a: Side, b: Side, found: Sequence[Line], warnings: Sequence[str], limit: float | None) -> str:
+def render(a: Side, b: Side, found: Sequence[Line], differ: Differences, limit: float | None) -> str:
     """Return the page."""
     names = titles(a[1])
     places = anchors(sorted(names))
@@ -182,7 +150,7 @@ def render(a: Side, b: Side, found: Sequence[Line], warnings: Sequence[str], lim
             a=a[0],
             b=b[0],
             headline=headline(found, a[0].run_id, b[0].run_id),
-            warnings=warnings,
+            differ=differ,
             lines=found,
             limit=limit,
             regressed=[line for line in found if limit is not None and line.regressed(limit)],
@@ -231,22 +199,38 @@ def _row(line: Line, places: dict[str, str]) -> RatioRow:
     )
 
 
-def run(folders: tuple[Path, Path], out: Path | None, limit: float | None, *, force: bool) -> int:
-    """Write the page of two runs, print its path and what it says. ReportError if they cannot be compared."""
+def run(folders: tuple[Path, Path], out: Path | None, limit: float | None, *, anyway: bool) -> int:
+    """Write the page of two runs, print its path and what it says. Returns 1 where `limit` finds a regression.
+
+    ReportError if they cannot be compared, or if nothing in them can be where `limit` asks for a verdict.
+    """
     (run_a, _, summary_a), (run_b, _, summary_b) = (build.load(folder) for folder in folders)
-    grave, mild = differences(run_a, run_b)
-    if grave and not force:
+    a, b = run_a.run_id, run_b.run_id
+    if a == b:
+        raise build.ReportError(f"{a} is named twice: name two runs")
+    differ = differences(run_a, run_b)
+    if differ.refused and not anyway:
         raise build.ReportError(
-            f"{run_a.run_id} and {run_b.run_id} cannot be compared: {grave[0]}; --force does it anyway"
+            f"{a} and {b} cannot be compared: {'; '.join(differ.refused)}; --anyway does it nevertheless"
         )
+    damaged = [f"{summary.run_id}: {text}" for summary in (summary_a, summary_b) for text in summary.complaints]
+    differ = Differences(differ.refused, [*differ.told, *damaged])
     found = lines(summary_a, summary_b)
-    target = out or build.HTML / f"{build.page_path(run_a.run_id).stem}-vs-{build.page_path(run_b.run_id).name}"
-    build.write(target, render((run_a, summary_a), (run_b, summary_b), found, [*grave, *mild], limit))
-    for text in [*grave, *mild]:
+    target = out or build.HTML / f"{build.page_path(a).stem}-vs-{build.page_path(b).name}"
+    build.write(target, render((run_a, summary_a), (run_b, summary_b), found, differ, limit))
+    for text in differ.refused:
         print(f"reports: warning: {text}", file=sys.stderr)
-    print(headline(found, run_a.run_id, run_b.run_id))
+    for text in differ.told:
+        print(f"reports: note: {text}", file=sys.stderr)
+    said = headline(found, a, b)
+    print(said)
+    for text in _only(summary_b, summary_a):
+        print(f"only in B: {text}")
     regressed = [line for line in found if limit is not None and line.regressed(limit)]
     for line in regressed:
         print(f"slower: {line.a.cell}: {times(line.value)} [{interval(line.low, line.high)}]")
     print(target)
+    if limit is not None and all(line.p is None for line in found):
+        why = found[0].why if found else said
+        raise build.ReportError(f"no regression can be found or ruled out: {why}")
     return 1 if regressed else 0

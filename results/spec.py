@@ -8,7 +8,7 @@ is not part of it: more blocks are more of the same.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -16,7 +16,10 @@ import msgspec
 from results.schema import Run
 
 SAME_MACHINE = ("cpu_model", "cpus", "cpus_allowed", "memory_bytes", "architecture", "kernel", "hypervisor")
-"""The facts that make a machine the same; others, like its load, are its state."""
+"""The facts that make a machine the same; others are its tuning or its state."""
+
+STATE = ("load_average_1min", "uptime_s")
+"""Facts of the moment: they differ between any two runs."""
 
 NOT_SPECIFIED = {"blocks", "until", "reruns"}
 """Settings that say how often something is measured, not what."""
@@ -29,10 +32,18 @@ def machine(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 def machine_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
     """What makes it another machine, as phrases. A fact that one side does not tell is no difference."""
-    one, other = machine(a), machine(b)
-    for name in SAME_MACHINE:
-        if None not in (one[name], other[name]) and one[name] != other[name]:
-            yield f"{name.replace('_', ' ')} is {one[name]} and {other[name]}"
+    yield from _facts(machine(a), machine(b), SAME_MACHINE)
+
+
+def tuning_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+    """What a person may have set otherwise on the same machine (the governor, limits, libraries), as phrases."""
+    yield from _facts(a, b, sorted((a.keys() & b.keys()) - {*SAME_MACHINE, *STATE}))
+
+
+def _facts(a: Mapping[str, Any], b: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        if None not in (a[name], b[name]) and a[name] != b[name]:
+            yield f"{name.replace('_', ' ')} is {a[name]} and {b[name]}"
 
 
 def settings(run: Run) -> dict[str, Any]:
@@ -40,12 +51,32 @@ def settings(run: Run) -> dict[str, Any]:
     return {name: value for name, value in sorted(run.plan.settings.items()) if name not in NOT_SPECIFIED}
 
 
+def setting_differences(a: Run, b: Run) -> Iterator[str]:
+    """The settings by which something else was measured, as phrases."""
+    yield from _settings(settings(a), settings(b))
+
+
+def precision_differences(a: Run, b: Run) -> Iterator[str]:
+    """The settings by which the same was measured more or less often, as phrases."""
+    mine, theirs = (
+        {name: value for name, value in run.plan.settings.items() if name in NOT_SPECIFIED} for run in (a, b)
+    )
+    yield from _settings(mine, theirs)
+
+
+def _settings(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted(a.keys() | b.keys()):
+        if a.get(name) != b.get(name):
+            yield f"{name.replace('_', ' ')} is {_said(a.get(name))} and {_said(b.get(name))}"
+
+
+def _said(value: object) -> str:
+    return "not set" if value is None else str(value)
+
+
 def spec_differences(a: Run, b: Run) -> Iterator[str]:
     """What makes it another specification, as phrases; stacks and runtimes that only one side has are named too."""
-    mine, theirs = settings(a), settings(b)
-    for name in sorted(mine.keys() | theirs.keys()):
-        if mine.get(name) != theirs.get(name):
-            yield f"{name.replace('_', ' ')} is {mine.get(name)} and {theirs.get(name)}"
+    yield from setting_differences(a, b)
     yield from _named("the sources of", {s.id: s.files for s in a.stacks}, {s.id: s.files for s in b.stacks})
     yield from _named("the build of", {r.id: r.build for r in a.runtimes}, {r.id: r.build for r in b.runtimes})
     packages = [{f"{e.stack} on {e.runtime}": e.packages for e in run.environments} for run in (a, b)]

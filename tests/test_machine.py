@@ -5,6 +5,8 @@ import os
 import socket
 
 from bench import machine
+from results import spec
+from tests.synthetic import synthetic_run
 
 
 def test_facts_are_plain_and_present() -> None:
@@ -12,6 +14,13 @@ def test_facts_are_plain_and_present() -> None:
     facts = machine.facts()
     assert {"cpus", "cpus_allowed", "kernel", "memory_bytes", "architecture", "uptime_s"} <= set(facts)
     assert json.loads(json.dumps(facts)) == facts
+
+
+def test_what_is_compared_and_what_tests_make_up_has_the_names_that_are_stored() -> None:
+    """A fact under another name would never differ, so spec and synthetic runs use the names that bench writes."""
+    assert set(spec.SAME_MACHINE) <= machine.FACTS.keys()
+    assert set(spec.STATE) <= machine.FACTS.keys()
+    assert synthetic_run(1, blocks=1)[0].machine.keys() <= machine.FACTS.keys()
 
 
 def test_the_machine_stays_anonymous() -> None:

@@ -179,7 +179,7 @@ def hostile_run() -> tuple[Run, list[Record]]:
     run, records = synthetic_run(2, workloads=("hello",), blocks=2, seed=3, windows=4, faults=False)
     run.run_id = HOSTILE
     run.command = ["nox", HOSTILE]
-    run.machine["cpu"] = HOSTILE
+    run.machine["cpu_model"] = HOSTILE
     run.machine[HOSTILE] = [HOSTILE]
     run.suite["commit"] = HOSTILE
     for stack in run.stacks:

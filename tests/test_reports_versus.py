@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -102,36 +103,6 @@ def test_two_runs_of_the_same_are_a_tie(tmp_path: Path, capsys: pytest.CaptureFi
     assert "No difference is found in 6 cells" in capsys.readouterr().out
 
 
-def test_another_machine_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Runs of different machines are not compared, unless one insists; then the page says so."""
-    run, records = two(2)
-    run.machine["cpu"] = "Another CPU"
-    a, b = stored(tmp_path, (run, records), two(1))
-    assert compared(tmp_path, a, b) == 2
-    assert "the machines differ in cpu" in capsys.readouterr().err
-    assert not (tmp_path / "v.html").exists()
-    assert compared(tmp_path, a, b, "--force") == 0
-    assert "the machines differ in cpu" in (tmp_path / "v.html").read_text()
-
-
-def test_another_load_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Runs with other settings (connections, seconds) measured something else."""
-    run, records = two(2)
-    run.plan.settings["connections"] = 256
-    a, b = stored(tmp_path, (run, records), two(1))
-    assert compared(tmp_path, a, b) == 2
-    assert "the runs differ in connections: 256 and 64" in capsys.readouterr().err
-
-
-def test_another_commit_is_a_warning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What may differ on purpose is only said."""
-    run, records = two(2)
-    run.suite["commit"] = "1" * 40
-    a, b = stored(tmp_path, (run, records), two(1))
-    assert compared(tmp_path, a, b) == 0
-    assert "commits differ" in capsys.readouterr().err
-
-
 def test_a_smoke_run_claims_nothing(tmp_path: Path) -> None:
     """Against a smoke run there are ratios, but no verdicts."""
     a, b = (summarise(*two(seed, profile=profile)) for seed, profile in ((1, "smoke"), (2, "standard")))
@@ -146,3 +117,61 @@ def test_cells_of_one_run_only_are_listed(tmp_path: Path) -> None:
     a, b = stored(tmp_path, two(1), synthetic_run(2, workloads=("hello",), seed=2, faults=False, windows=4))
     assert compared(tmp_path, a, b) == 0
     assert "2 cells only in A" in (tmp_path / "v.html").read_text()
+
+
+def test_an_unknown_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that no run has: exit code 2, one line that names it, no page."""
+    [a] = stored(tmp_path, two(1))
+    for pair in ((a, "nosuch"), ("nosuch", a)):
+        assert compared(tmp_path, *pair) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert "nosuch" in said
+    assert not (tmp_path / "v.html").exists()
+
+
+def test_a_run_is_not_held_against_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same run twice, or a copy of it, is a slip: it would say that nothing changed."""
+    [a] = stored(tmp_path, two(1))
+    shutil.copytree(tmp_path / a, tmp_path / "copy")
+    for b in (a, str(tmp_path / "copy")):
+        assert compared(tmp_path, a, b) == 2
+        assert capsys.readouterr().err == f"reports: {a} is named twice: name two runs\n"
+
+
+def test_a_corrupt_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run whose description cannot be read: exit code 2, and one line that names the file."""
+    a, b = stored(tmp_path, two(1), two(2))
+    (tmp_path / b / "run.json").write_text('{"schema": ')
+    assert compared(tmp_path, a, b) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{b}/run.json" in said
+
+
+def test_a_damaged_line_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The rest of such a run is compared; terminal and page say whose line was left out."""
+    a, b = stored(tmp_path, two(1), two(2))
+    journal = tmp_path / b / "journal.jsonl"
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join([*lines[:5], "damaged\n", *lines[5:]]))
+    assert compared(tmp_path, a, b) == 0
+    assert f"note: {b}: " in capsys.readouterr().err
+    assert f"{b}: " in (tmp_path / "v.html").read_text()
+
+
+def test_a_gate_that_can_find_nothing_does_not_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where no cell can be compared, --fail-on-regression says so with exit code 2: a pass would be a false one."""
+    a, b = stored(tmp_path, two(1, profile="smoke"), two(2))
+    assert compared(tmp_path, a, b) == 0
+    capsys.readouterr()
+    assert compared(tmp_path, a, b, "--fail-on-regression", "5%") == 2
+    said = capsys.readouterr().err
+    assert "no regression can be found or ruled out: one of the runs makes no claims" in said.splitlines()[-1]
+
+
+def test_what_no_longer_answers_is_told_to_the_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cell with figures in B only is named on the terminal: a stack that broke matters as much as a slow one."""
+    a, b = stored(tmp_path, synthetic_run(2, workloads=("hello",), blocks=5, seed=2, faults=False, windows=4), two(1))
+    assert compared(tmp_path, a, b, "--fail-on-regression", "5%") == 0
+    assert "only in B: Twisted, CPython 3.13, hello" in capsys.readouterr().out
