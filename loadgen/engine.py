@@ -28,10 +28,11 @@ def run(spec: Spec, emit: Emit) -> Json:
     """
     spec.check()
     where = target.parse(spec.url, allow_remote=spec.allow_remote)
-    raise_file_limit(max(spec.connections, spec.idle) + SPARE_FILES)
+    raise_file_limit(-(-(spec.idle or spec.connections) // spec.processes) + SPARE_FILES)
     if spec.idle:
-        pin(spec.cpus)
-        return idle.run(spec, where, emit)
+        if spec.processes > 1:
+            return idle.merge(spec, processes.run(spec, lambda one, who, tell: hold(one, where, tell, who), emit))
+        return hold(spec, where, emit)
     if spec.processes > 1:
         return result.build(spec, processes.run(spec, lambda one, who, tell: measure(one, where, tell, who), emit))
     return result.build(spec, [measure(spec, where, emit)])
@@ -47,6 +48,12 @@ def measure(spec: Spec, where: Target, emit: Emit, conductor: Conductor | None =
         return result.part_of(course, loop)
     finally:
         loop.close_all()
+
+
+def hold(spec: Spec, where: Target, emit: Emit, conductor: Conductor | None = None) -> Json:
+    """The idle connections that this process holds."""
+    pin(spec.cpus)
+    return idle.run(spec, where, emit, conductor)
 
 
 def loop_of(spec: Spec, where: Target) -> Pool:
@@ -88,5 +95,5 @@ def raise_file_limit(need: int) -> None:
     except (OSError, ValueError):  # only root may raise the hard limit, and up to fs.nr_open
         raise UsageError(
             f"{need} open files are needed, the hard limit is {hard}: raise it (ulimit -Hn {need} as root, or nofile "
-            "in /etc/security/limits.conf), or use fewer connections"
+            "in /etc/security/limits.conf), use fewer connections, or share them among --processes"
         ) from None

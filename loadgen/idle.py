@@ -14,12 +14,15 @@ import socket
 import time
 from array import array
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from loadgen import exchange
 from loadgen.answers import Parser
 from loadgen.errors import CannotRunError, Failure, from_oserror
-from loadgen.phases import Emit
+from loadgen.phases import Conductor, Emit
+from loadgen.result import Json
 from loadgen.spec import Spec
 from loadgen.target import Target
 from loadgen.websocket import Handshake, closing_frame
@@ -67,7 +70,7 @@ class Crowd:
         begun = 0
         while (begun < count and not self._hopeless()) or self.busy:
             while begun < count and len(self.busy) < AT_ONCE and not self._hopeless():
-                self._begin(begun)
+                self._begin(self.spec.first + begun)
                 begun += 1
             self._turn(self._opening)
 
@@ -213,10 +216,11 @@ class Crowd:
         self.epoll.close()
 
 
-def run(spec: Spec, target: Target, emit: Emit) -> dict[str, object]:
+def run(spec: Spec, target: Target, emit: Emit, conductor: Conductor | None = None) -> Json:
     """Open `spec.idle` connections, hold them for `spec.duration_s`, ask each. The result as a JSON object.
 
-    Raises CannotRunError where none could be opened.
+    Where others open connections too, the conductor says when all of them have theirs. Raises CannotRunError where none
+    could be opened.
     """
     crowd = Crowd(spec, target)
     try:
@@ -228,6 +232,8 @@ def run(spec: Spec, target: Target, emit: Emit) -> dict[str, object]:
             raise CannotRunError(f"{spec.url}: no connection could be opened: {next(iter(crowd.examples.values()))}")
         per_connection = max(0, resident_bytes() - before) / opened
         emit({"event": "connected", "t": time.monotonic()})
+        if conductor is not None:
+            conductor.begin()
         crowd.hold(spec.duration_s)
         emit({"event": "measured", "t": time.monotonic()})
         lost = opened - len(crowd.fds)
@@ -248,6 +254,30 @@ def run(spec: Spec, target: Target, emit: Emit) -> dict[str, object]:
         }
     finally:
         crowd.close()
+
+
+def merge(spec: Spec, parts: Sequence[dict[str, Any]]) -> Json:
+    """The result of several processes that shared `spec.idle` connections: sums, and the time of the last."""
+
+    def total(key: str) -> int:
+        return sum(int(part[key]) for part in parts)
+
+    errors: Counter[str] = Counter()
+    for part in parts:
+        errors.update(part["errors"])
+    held = sum(part["client"]["bytes_per_connection"] * part["opened"] for part in parts)
+    return {
+        **parts[0],
+        "connections": spec.idle,
+        "opened": total("opened"),
+        "opened_s": max(part["opened_s"] for part in parts),
+        "lost": total("lost"),
+        "requests": total("requests"),
+        "errors": dict(errors),
+        "examples": {kind: text for part in reversed(parts) for kind, text in part["examples"].items()},
+        "client": {"bytes_per_connection": held / total("opened")},
+        "settings": spec.settings(),
+    }
 
 
 def resident_bytes() -> int:

@@ -15,12 +15,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe, wait
-from typing import Any
+from typing import Any, TypeVar
 
 from loadgen.errors import CannotRunError, UsageError
 from loadgen.events import die_with_parent
 from loadgen.phases import Course, Emit, warm_enough
-from loadgen.result import Part
 from loadgen.spec import Spec
 from loadgen.wire import clock
 
@@ -29,18 +28,23 @@ START_IN_NS = 50_000_000
 AHEAD = 2
 """The warm-up ends so many windows after the one that decided it: time for all of them to hear of that."""
 
-Measure = Callable[[Spec, "Follower", Emit], Part]
+T = TypeVar("T")
+Measure = Callable[[Spec, "Follower", Emit], T]
+"""What each process does; its outcome is sent to the parent."""
 
 
 def divide(spec: Spec, cpus: list[int]) -> list[Spec]:
     """A spec for each process. Poisson arrivals of rate r divided by n are n independent ones of rate r / n."""
     n = spec.processes
     each, more = divmod(spec.connections, n)
+    idle, rest = divmod(spec.idle, n)
     return [
         dataclasses.replace(
             spec,
             processes=1,
             connections=each + (i < more),
+            idle=idle + (i < rest),
+            first=idle * i + min(i, rest),
             rate=spec.rate / n if spec.rate is not None else None,
             seed=spec.seed + i,
             cpus=(cpus[i % len(cpus)],),
@@ -77,8 +81,8 @@ class Follower:
         return self.measure_at is not None and course.warmup_windows >= self.measure_at
 
 
-def run(spec: Spec, measure: Measure, emit: Emit) -> list[Part]:
-    """Run `measure` in as many processes as the spec asks for; the parts that they measured.
+def run(spec: Spec, measure: Measure[T], emit: Emit) -> list[T]:
+    """Run `measure` in as many processes as the spec asks for; what they found.
 
     Raises CannotRunError where one of them has no result; the others are ended then.
     """
@@ -96,7 +100,7 @@ def run(spec: Spec, measure: Measure, emit: Emit) -> list[Part]:
             os.waitpid(pid, 0)
 
 
-def _fork(spec: Spec, measure: Measure) -> tuple[int, Connection]:
+def _fork(spec: Spec, measure: Measure[T]) -> tuple[int, Connection]:
     ours, theirs = Pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -135,9 +139,9 @@ class _Leader:
         self.decided = spec.warmup_max_s is None and not spec.warmup_requests
         self.said: Counter[str] = Counter()
 
-    def run(self) -> list[Part]:
+    def run(self) -> list[Any]:
         connected = 0
-        parts: dict[int, Part] = {}
+        parts: dict[int, Any] = {}
         open_pipes = list(self.pipes)
         while len(parts) < len(self.pipes):
             for ready in wait(open_pipes):

@@ -13,7 +13,10 @@ MAX_RATE = 1_000_000
 
 @dataclass(frozen=True)
 class Spec:
-    """The options of a load. `_s` is seconds; None where an option was not given."""
+    """The options of a load. `_s` is seconds; None where an option was not given.
+
+    `first` is no option: where several processes share idle connections, the number of this one's first.
+    """
 
     url: str
     connections: int = 64
@@ -38,6 +41,7 @@ class Spec:
     seed: int = 1
     processes: int = 1
     idle: int = 0
+    first: int = 0
     spin_us: float = 200.0
     quickack: bool = False
     allow_remote: bool = False
@@ -72,12 +76,13 @@ class Spec:
             raise UsageError("--rate sends each request at its own time: it does not go with several in flight")
         if self.idle < 0:
             raise UsageError(f"--idle {self.idle}: how many connections to hold cannot be negative")
-        if self.idle and (self.rate is not None or self.processes > 1 or self.depth > 1 or not self.keep_alive):
-            raise UsageError("--idle holds connections without load: it goes with no option for load or processes")
+        if self.idle and (self.rate is not None or self.depth > 1 or not self.keep_alive):
+            raise UsageError("--idle holds connections without load: it goes with no option for load")
         if not 1 <= self.processes <= 256:
             raise UsageError(f"--processes {self.processes}: from 1 to 256")
-        if self.connections < self.processes:
-            raise UsageError(f"{self.processes} processes need at least as many connections, not {self.connections}")
+        if (self.idle or self.connections) < self.processes:
+            have = self.idle or self.connections
+            raise UsageError(f"{self.processes} processes need at least as many connections, not {have}")
         for name, text in self.headers:
             if not name or any(c in name for c in " :\r\n\t") or any(c in text for c in "\r\n\0"):
                 raise UsageError(f"--header {name + ': ' + text!r}: not a header; write it like 'Accept: text/plain'")
