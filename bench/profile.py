@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,6 +54,11 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
         """How long the loads after the main one take, in seconds."""
         loads = len(self.latency_fractions) + len(self.latency_rates) + self.knee_steps
         return loads * (self.latency_s + SETTLE_S) + len(self.connection_counts) * (self.measure_s + SETTLE_S)
+
+
+def rule_s(window_s: float) -> float:
+    """The least time (s) that the load generator's rule for steadiness needs: two stretches of four windows and 2 s."""
+    return 2 * max(4, math.ceil(2.0 / window_s)) * window_s
 
 
 SETTLE_S = 0.25
@@ -108,4 +114,13 @@ def choose(profiles: Mapping[str, Profile], name: str, overrides: Mapping[str, A
     profile = msgspec.structs.replace(profiles[name], **given)
     if profile.measure_s < profile.window_s:
         raise UserError(f"--measure-s: {profile.measure_s} is shorter than one window ({profile.window_s} s)")
+    for option in ("warmup", "warmup_jit"):
+        least, most = getattr(profile, f"{option}_s"), getattr(profile, f"{option}_max_s")
+        room = rule_s(profile.window_s)
+        if least < most < room:
+            name = option.replace("_", "-")
+            raise UserError(
+                f"--{name}-max-s: within {most:g} s no server can be called steady: the rule looks at {room:g} s; "
+                f"give at least that, or {least:g} as --{name}-s for a fixed warm-up"
+            )
     return profile

@@ -11,6 +11,7 @@ from bench import profile as profiles
 from bench.errors import UserError
 from bench.paths import PROFILES, SERVERS
 from bench.profile import Profile
+from loadgen.steady import sample_size
 from results.schema import Cell
 
 PROFILE = profiles.load(PROFILES)["quick"]
@@ -80,6 +81,24 @@ def test_values_are_overridden_or_refused() -> None:
     ):
         with pytest.raises(UserError):
             profiles.choose(all_, name, changes)
+
+
+@pytest.mark.parametrize("window_s", [0.1, 0.25, 0.5, 0.7, 1.0])
+def test_what_the_rule_looks_at_is_known_to_both_rooms(window_s: float) -> None:
+    """bench does not import the instrument, but agrees with it on the least time in which a server can be steady."""
+    assert profiles.rule_s(window_s) == 2 * sample_size(window_s) * window_s
+
+
+def test_a_warm_up_that_could_never_be_steady_is_refused() -> None:
+    """A cap above the least, but too short for the rule; equal to it the warm-up is fixed. No profile is like that."""
+    all_ = profiles.load(PROFILES)
+    for name in all_:
+        profiles.choose(all_, name, {})
+    with pytest.raises(UserError, match=r"--warmup-max-s: within 3 s no server can .* 4 s; .*, or 1 as --warmup-s"):
+        profiles.choose(all_, "standard", {"warmup_max_s": 3.0})
+    with pytest.raises(UserError, match="--warmup-jit-max-s: within 6 s"):
+        profiles.choose(all_, "quick", {"window_s": 1.0, "warmup_jit_max_s": 6.0})
+    assert profiles.choose(all_, "standard", {"warmup_max_s": 1.0}).warmup("cpython3.13") == (1.0, 1.0)
 
 
 def test_a_broken_profile_file_is_one_line(tmp_path: Path) -> None:
