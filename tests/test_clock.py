@@ -29,6 +29,7 @@ LABELS = {
     ("bench/machine.py", "now"): "the time that records carry",
     ("results/store.py", "new_folder"): "a run's name",
     ("results/calibration_store.py", "new_id"): "a calibration's name",
+    ("bench/calibration/known.py", "arrival_of"): "the kernel stamps arrivals with it; only a stamp's age is taken",
     ("loadgen/locustfile.py", "_timed"): "Locust's events carry it; the duration beside it is from perf_counter",
     ("bench/contract/wire.py", "_head"): "a server's Date is a time of the day: it must be held against one",
     ("bench/contract/http.py", "date"): "likewise",

@@ -20,10 +20,11 @@ import signal
 import socket
 import struct
 import sys
+import time
 from array import array
 from collections import deque
-from collections.abc import Iterable
-from time import time_ns as clock  # the kernel stamps arrivals with this clock
+from collections.abc import Iterable, Sequence
+from time import monotonic_ns as clock
 from typing import NoReturn
 
 from bench.calibration.laws import NS, Law, parse
@@ -101,9 +102,7 @@ class KnownServer:
                     if b"connection: close" not in whole.lower() and whole.count(END) == 1:
                         usual = whole
                     data = whole
-                # The kernel begins to stamp shortly after the first socket asks for it.
-                seconds, rest = STAMP.unpack(stamps[0][2]) if stamps else (0, clock())
-                arrival = seconds * NS + rest
+                arrival = arrival_of(stamps)
                 for request in data.split(END)[:-1] if data != usual else (data,):
                     number, due = due_of(arrival)
                     answer = LAST if b"connection: close" in request.lower() else ANSWER
@@ -142,6 +141,15 @@ class KnownServer:
     def account(self) -> dict[str, dict[str, float]]:
         """Percentiles in microseconds: how late its answers were, what they took in all. Empty without a request."""
         return {"late_us": percentiles(self.late), "served_us": percentiles(self.took)}
+
+
+def arrival_of(stamps: Sequence[tuple[int, int, bytes]]) -> int:
+    """When what was just read had arrived (ns of the monotonic clock): its stamp's age is taken by the kernel's clock."""
+    now = clock()
+    if not stamps:  # the kernel begins to stamp shortly after the first socket has asked for it
+        return now
+    seconds, rest = STAMP.unpack(stamps[0][2])
+    return now - max(0, time.time_ns() - seconds * NS - rest)
 
 
 def percentiles(values: Iterable[int]) -> dict[str, float]:
