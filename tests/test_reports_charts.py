@@ -62,6 +62,19 @@ def test_no_font_is_fixed() -> None:
     assert "font-family" not in chart.svg + "".join(chart.styles.values())
 
 
+def test_a_chart_of_many_stacks_stays_small() -> None:
+    """Marks and texts of one look are one element or group each: a further stack adds texts and areas only."""
+    few = parsed(throughput("a", [row(f"s{i}") for i in range(3)], "title", "requests"))
+    many = parsed(throughput("a", [row(f"s{i}") for i in range(9)], "title", "requests"))
+
+    def count(tree: ET.Element, *names: str) -> int:
+        return sum(1 for element in tree.iter() if element.tag.rpartition("}")[2] in names)
+
+    assert count(many, "path", "use") == count(few, "path", "use")
+    assert count(many, "g") == count(few, "g")
+    assert all("class" not in element.attrib for element in many.iter() if element.tag == "text")
+
+
 def test_hostile_names_stay_text() -> None:
     """Markup, mathematics, control characters and the ends of comments in names are shown as they are."""
     hostile = Row(HOSTILE, HOSTILE, "stack-x", (Mark(HOSTILE, "other", None, note=HOSTILE, hover=HOSTILE),))

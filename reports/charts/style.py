@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Literal
@@ -20,7 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.text import Text
 
 WIDTH = 700
 FONT = 12.5
@@ -51,12 +49,16 @@ VARIABLES = {
 }
 
 Anchor = Literal["start", "middle", "end"]
-_ALIGN = {"start": "left", "middle": "center", "end": "right"}
 
 Kind = Literal["cpython", "pypy", "node", "other"]
 COLOURS: dict[str, str] = {"cpython": CPYTHON, "pypy": PYPY, "node": NODE, "other": OTHER}
-MARKERS: dict[str, str] = {"cpython": "o", "pypy": "D", "node": "s", "other": "^"}
-SIZES: dict[str, float] = {"cpython": 44, "pypy": 38, "node": 38, "other": 42}
+CORNERS: dict[str, tuple[tuple[float, float], ...]] = {
+    "pypy": ((0, -4.4), (4.4, 0), (0, 4.4), (-4.4, 0)),
+    "node": ((-3.1, -3.1), (3.1, -3.1), (3.1, 3.1), (-3.1, 3.1)),
+    "other": ((0, -3.3), (3.3, 3.3), (-3.3, 3.3)),
+}
+"""The shapes of marks, around their middle; CPython's is a disc."""
+DISC = 6.6
 
 Point = tuple[float, float]
 
@@ -83,7 +85,8 @@ class Canvas:
     """A figure of so many pixels; everything is placed in pixels, y downwards.
 
     Lines, dots, boxes and marks are collected and drawn at the end, all of one look at once: a chart of a hundred
-    stacks is then a few dozen elements, not thousands.
+    stacks is then a few dozen elements, not thousands. Texts are collected too, and written by `reports.charts.svg`:
+    matplotlib would measure each, which took most of the time, and the reader's browser has the fonts.
     """
 
     def __init__(self, height: float, width: float = WIDTH) -> None:
@@ -91,6 +94,7 @@ class Canvas:
         self._lines: dict[Look, list[Sequence[Point]]] = {}
         self._boxes: dict[tuple[float, str, float | None], list[tuple[float, float, float, float]]] = {}
         self._marks: dict[tuple[float, str, bool, str], list[Point]] = {}
+        self.texts: dict[str, list[tuple[float, float, str]]] = {}
         self._figure = Figure(figsize=(width / 72, height / 72))
         self._figure.patch.set_visible(False)
         self._axes = self._figure.add_axes((0, 0, 1, 1))
@@ -114,20 +118,10 @@ class Canvas:
         """Write one line of plain text, its middle at y. Nothing in it is read as markup."""
         if not text:
             return
-        self._axes.add_artist(
-            Text(
-                x,
-                y + size * 0.36,  # from the middle of the capitals to the baseline
-                plain(text, limit),
-                fontsize=size,
-                color=colour,
-                ha=_ALIGN[anchor],
-                va="baseline",
-                fontweight="bold" if bold else "normal",
-                parse_math=False,
-                clip_on=False,
-            )
-        )
+        look = f"font-size:{_number(size)}px" + (";font-weight:700" if bold else "")
+        look += f";fill:{colour}" + (f";text-anchor:{anchor}" if anchor != "start" else "")
+        baseline = y + size * 0.36  # from the middle of the capitals
+        self.texts.setdefault(look, []).append((x, baseline, plain(text, limit)))
 
     def lines(
         self,
@@ -156,6 +150,7 @@ class Canvas:
         self._boxes.setdefault((0, colour, alpha), []).append((x, y, width, height))
 
     def _flush(self) -> None:
+        self._draw_marks()
         for (order, colour, alpha), boxes in self._boxes.items():
             outline = Path.make_compound_path(*(_rectangle(*box) for box in boxes))
             self._axes.add_artist(
@@ -173,39 +168,54 @@ class Canvas:
                 line.set_linestyle((0, dash))
             if xs:
                 self._axes.add_artist(line)
+
+    def _draw_marks(self) -> None:
         for (order, kind, hollow, ink), points in self._marks.items():
-            self._axes.scatter(
-                [x for x, _ in points],
-                [y for _, y in points],
-                s=SIZES[kind],
-                marker=MARKERS[kind],
-                facecolors=PAPER if hollow else ink,
-                edgecolors=ink if hollow else PAPER,
-                linewidths=1.8 if hollow else 1.0,
-                zorder=order,
-                clip_on=False,
-            )
+            edge = 1.8 if hollow else 1.0
+            inner, outer = (PAPER, ink) if hollow else (ink, PAPER)
+            if kind not in CORNERS:  # discs are lines of no length, as dots are; the edge is a larger one beneath
+                same = [[point, point] for point in points]
+                self.lines(same, colour=outer, width=DISC + edge, order=order, cap="round")
+                self.lines(same, colour=inner, width=DISC - edge, order=order + 0.1, cap="round")
+                continue
+            outlines = [_polygon([(x + dx, y + dy) for dx, dy in CORNERS[kind]]) for x, y in points]
+            if outlines:
+                self._axes.add_artist(
+                    PathPatch(
+                        Path.make_compound_path(*outlines),
+                        facecolor=inner,
+                        edgecolor=outer,
+                        linewidth=edge,
+                        zorder=order,
+                        clip_on=False,
+                    )
+                )
 
     def svg(self) -> bytes:
-        """Return the drawing as matplotlib writes it: the same bytes for the same drawing. To be called once."""
+        """Return the drawing without its texts as matplotlib writes it: always the same bytes. To be called once."""
         self._flush()
         out = io.BytesIO()
-        with mpl.rc_context(RC), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph")  # the reader's browser has the glyph, or has not
+        with mpl.rc_context(RC):
             self._figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
         return out.getvalue()
 
 
 def _rectangle(x: float, y: float, width: float, height: float) -> Path:
-    corners = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
-    return Path(corners, closed=True)
+    return _polygon([(x, y), (x + width, y), (x + width, y + height), (x, y + height)])
+
+
+def _polygon(corners: list[Point]) -> Path:
+    return Path([*corners, corners[0]], closed=True)
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
 
 
 RC: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "anemometer",
     "path.simplify": False,
-    "font.family": "DejaVu Sans",  # only for measuring: the page's own font is used
     "savefig.dpi": 72,
     "figure.dpi": 72,
 }

@@ -1,8 +1,8 @@
 """From matplotlib's SVG to the page's: small, prefixed, coloured by CSS variables, with links and hover texts.
 
-Three things are done to what matplotlib wrote. Every style attribute becomes a class that all charts share, with our
-colours replaced by CSS variables and no font family, so that the page's fonts and its dark mode hold. Ids that nothing
-refers to are dropped, the others prefixed with the chart's name, so that two charts never share one. And a layer of
+Matplotlib draws the shapes; its style attributes become classes that all charts share, with our colours replaced by
+CSS variables, so that the page's dark mode holds. Ids that nothing refers to are dropped, the others prefixed with the
+chart's name, so that two charts never share one. Texts are written here, in the page's font. And a layer of
 transparent areas is laid on top: links with a title each, which work without JavaScript.
 """
 
@@ -49,8 +49,6 @@ class Chart:
 
 
 _NUMBER = re.compile(r"-?\d+\.\d+")
-_FONT_FAMILY = re.compile(r"font-family:[^;]*;?")
-_FONT = re.compile(r"font:\s*(?:(bold|\d+)\s+)?([\d.]+)px\s+[^;]*;?")
 _HREF = "{http://www.w3.org/1999/xlink}href"
 _DROP = {"metadata", "style"}
 _KEEP = {"x", "y", "d", "width", "height", "viewBox", "clip-path"}
@@ -61,7 +59,7 @@ def finish(canvas: Canvas, name: str, title: str, description: str, areas: list[
     root = ET.fromstring(canvas.svg())  # noqa: S314  (as above)
     used = set(re.findall(r'(?:href="|url\()#([^")]+)', ET.tostring(root, encoding="unicode")))
     styles: dict[str, str] = {}
-    body = "".join(_write(child, name, used, styles) for child in root)
+    body = "".join(_write(child, name, used, styles) for child in root) + _texts(canvas, styles)
     label = f"{name}-t {name}-d"
     svg = (
         f'<svg class="chart" viewBox="0 0 {_short(canvas.width)} {_short(canvas.height)}">'
@@ -70,6 +68,17 @@ def finish(canvas: Canvas, name: str, title: str, description: str, areas: list[
         f'<g class="areas">{"".join(_area(area) for area in areas or [])}</g></svg>'
     )
     return Chart(name, svg, canvas.width, canvas.height, styles)
+
+
+def _texts(canvas: Canvas, styles: dict[str, str]) -> str:
+    """Write the texts, those of one look within one group."""
+    groups = []
+    for look, texts in canvas.texts.items():
+        declarations = _declarations(look)
+        styles[(known := _class(declarations))] = declarations
+        inner = "".join(f'<text x="{_short(x)}" y="{_short(y)}">{escape(text)}</text>' for x, y, text in texts)
+        groups.append(f'<g class="{known}">{inner}</g>')
+    return "".join(groups)
 
 
 def _area(area: Area) -> str:
@@ -97,8 +106,6 @@ def _write(node: ET.Element, name: str, used: set[str], styles: dict[str, str]) 
         return inner
     if tag in {"g", "defs"} and not inner:
         return ""
-    if tag == "text":
-        return f"<text{attributes}>{escape(node.text or '')}</text>"
     return f"<{tag}{attributes}>{inner}</{tag}>" if inner else f"<{tag}{attributes}/>"
 
 
@@ -117,16 +124,13 @@ def _attributes(node: ET.Element, name: str, used: set[str], styles: dict[str, s
         elif key == "clip-path":
             found.append(f'clip-path="{escape(value.replace("url(#", f"url(#{name}-"))}"')
         elif key == "transform":
-            if not value.startswith("rotate(-0 "):
-                found.append(f'transform="{escape(_round(value))}"')
+            found.append(f'transform="{escape(_round(value))}"')
         elif key in _KEEP:
             found.append(f'{key}="{escape(_path(value) if key == "d" else _round(value))}"')
     return "".join(" " + attribute for attribute in found)
 
 
 def _declarations(style: str) -> str:
-    style = _FONT.sub(lambda m: f"font-size: {m[2]}px; " + (f"font-weight: {m[1]}; " if m[1] else ""), style)
-    style = _FONT_FAMILY.sub("", style)
     for colour, variable in VARIABLES.items():
         style = style.replace(colour, f"var({variable})")
     parts = (part.strip() for part in style.split(";"))
