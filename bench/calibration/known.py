@@ -144,11 +144,11 @@ class KnownServer:
 
 
 def arrival_of(stamps: Sequence[tuple[int, int, bytes]]) -> int:
-    """When what was just read had arrived (ns of the monotonic clock): its stamp's age is taken by the kernel's clock."""
+    """When what was just read had arrived (ns of the monotonic clock); a stamp's age is taken by the kernel's clock."""
     now = clock()
     if not stamps:  # the kernel begins to stamp shortly after the first socket has asked for it
         return now
-    seconds, rest = STAMP.unpack(stamps[0][2])
+    seconds, rest = map(int, STAMP.unpack(stamps[0][2]))
     return now - max(0, time.time_ns() - seconds * NS - rest)
 
 
