@@ -264,6 +264,12 @@ def _find(catalogue: dict[str, Stack], name: str) -> Stack:
     raise UserError(f"no stack {name}{_suggest(name, catalogue)}")
 
 
+def split(catalogue: dict[str, Stack], names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Words of the command line as implementations and, all the others, stacks."""
+    implementations = {stack.implementation for stack in catalogue.values()}
+    return [name for name in names if name in implementations], [name for name in names if name not in implementations]
+
+
 def select(
     catalogue: dict[str, Stack], servers: Sequence[str] | None = None, stacks: Sequence[str] | None = None
 ) -> list[Stack]:

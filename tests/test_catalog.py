@@ -145,6 +145,13 @@ def test_names_are_chosen_or_refused_with_a_suggestion() -> None:
         catalog.select(stacks, None, ["flask@waitres"])
 
 
+def test_words_are_servers_or_stacks() -> None:
+    """A word that names an implementation is one, even where a stack is named alike; others are left to select()."""
+    stacks = catalog.load(SERVERS)
+    assert catalog.split(stacks, ["tornado", "flask@waitress", "nosuch"]) == (["tornado"], ["flask@waitress", "nosuch"])
+    assert catalog.split(stacks, []) == ([], [])
+
+
 def test_the_seven_are_there() -> None:
     """The suite's own catalogue is sound, and has one recommended stack of each framework."""
     defaults = {stack.implementation for stack in catalog.load(SERVERS).values() if stack.default}

@@ -6,8 +6,7 @@ import argparse
 
 from rich.console import Console
 
-from bench import contract, prepare
-from bench.catalog import load
+from bench import catalog, contract, prepare
 from bench.contract.table import table
 from bench.machine import cores
 from bench.paths import ENVIRONMENTS, ROOT, SERVERS
@@ -20,9 +19,9 @@ from bench.setting import Target
 def main(options: argparse.Namespace) -> int:
     """Check every chosen stack on every chosen runtime; returns 1 when something is broken or missing."""
     terminal, console = Terminal(), Console()
-    implementations = {stack.implementation for stack in load(SERVERS).values()}
-    servers = [name for name in options.names if name in implementations] + (options.servers or [])
-    stacks = [name for name in options.names if name not in implementations] + (options.stacks or [])
+    servers, stacks = catalog.split(catalog.load(SERVERS), options.names)
+    servers += options.servers or []
+    stacks += options.stacks or []
     prepared = prepare.choose(
         Choice(servers or None, stacks or (["all"] if servers else None), options.runtimes, options.workloads),
         SERVERS,

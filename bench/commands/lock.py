@@ -14,9 +14,9 @@ from bench.progress import Terminal
 def main(options: argparse.Namespace) -> int:
     """Renew the lock files of the chosen stacks (default: all) on the chosen runtimes; returns 1 if one failed."""
     terminal = Terminal()
-    implementations = {stack.implementation for stack in catalog.load(SERVERS).values()}
-    servers = [name for name in options.names if name in implementations] + (options.servers or [])
-    stacks = [name for name in options.names if name not in implementations] + (options.stacks or [])
+    servers, stacks = catalog.split(catalog.load(SERVERS), options.names)
+    servers += options.servers or []
+    stacks += options.stacks or []
     prepared = prepare.choose(Choice(servers or None, stacks or ["all"], options.runtimes), SERVERS, terminal)
     by_id = {interpreter.id: interpreter for interpreter in prepared.interpreters}
     recipes = [recipe for runtime in by_id for recipe in catalog.recipes(prepared.stacks, runtime)]

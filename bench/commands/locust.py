@@ -14,10 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
-from bench import journeys, launch, machine, prepare
+from bench import catalog, journeys, launch, machine, prepare
 from bench import profile as profiles
 from bench.catalog import Stack
-from bench.catalog import load as load_catalogue
 from bench.errors import UserError
 from bench.journeys import Journey, Place
 from bench.paths import ENVIRONMENTS, PROFILES, RUNS, SERVERS
@@ -43,9 +42,7 @@ def main(options: argparse.Namespace) -> int:
     if not options.names:
         raise UserError("name what is to be visited: nox -s locust -- tornado")
     _allow_files(journey.users)
-    implementations = {stack.implementation for stack in load_catalogue(SERVERS).values()}
-    servers = [name for name in options.names if name in implementations]
-    stacks = [name for name in options.names if name not in implementations]
+    servers, stacks = catalog.split(catalog.load(SERVERS), options.names)
     prepared = prepare.choose(
         Choice(servers or None, stacks or None, options.runtimes or ["cpython"], list(WORKLOADS)), SERVERS, terminal
     )
