@@ -1,10 +1,36 @@
-"""What all tests share: their markers."""
+"""What tests share: their markers, the interpreter at hand, and packages for it."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
+
+from bench.probe import Interpreter, probe
+from tests.packages import wheel
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers."""
     config.addinivalue_line("markers", "browser: drives a real Chromium; skipped where there is none")
+
+
+@pytest.fixture(scope="session")
+def interpreter() -> Interpreter:
+    """The interpreter that runs the tests."""
+    found = probe(Path(sys.executable), "test")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of packages, which is all that uv sees."""
+    folder = tmp_path / "wheels"
+    wheel(folder, "upper", "1.0", ("lower>=1",))
+    wheel(folder, "lower", "1.0")
+    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
+    return folder

@@ -17,29 +17,15 @@ import pytest
 from bench import environments
 from bench.environments import Made, Recipe, existing, make, pins_hash, recipe_hash, uses_lock
 from bench.paths import ROOT
-from bench.probe import Interpreter, probe
+from bench.probe import Interpreter
 from tests.packages import sdist, wheel
 
 
-@pytest.fixture(scope="module")
-def interpreter() -> Interpreter:
-    """The interpreter that runs the tests."""
-    found = probe(Path(sys.executable), "test")
-    assert found is not None
-    return found
-
-
 @pytest.fixture
-def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of packages, which is all that uv sees."""
-    folder = tmp_path / "wheels"
-    wheel(folder, "upper", "1.0", ("lower>=1",))
-    wheel(folder, "lower", "1.0")
-    wheel(folder, "lower", "2.0")
-    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    return folder
+def wheels(wheels: Path) -> Path:
+    """Here a package has two versions."""
+    wheel(wheels, "lower", "2.0")
+    return wheels
 
 
 def recipe(interpreter: Interpreter, *requirements: str, name: str = "upper@host", lock: Path | None = None) -> Recipe:

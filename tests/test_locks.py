@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,33 +12,13 @@ from bench import locks
 from bench.environments import Recipe
 from bench.paths import SERVERS
 from bench.pins import lacking, normal, parse_pins, read_lock, render, requirement_name
-from bench.probe import Interpreter, probe
+from bench.probe import Interpreter
 from tests.packages import wheel
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,5})?", fullmatch=True)
 VERSIONS = st.from_regex(
     r"[0-9]{1,3}(\.[0-9]{1,3}){0,3}((a|b|rc)[0-9])?(\.post[0-9])?(\+[a-z0-9]{1,5})?", fullmatch=True
 )
-
-
-@pytest.fixture(scope="module")
-def interpreter() -> Interpreter:
-    """The interpreter that runs the tests."""
-    found = probe(Path(sys.executable), "test")
-    assert found is not None
-    return found
-
-
-@pytest.fixture
-def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of packages, which is all that uv sees."""
-    folder = tmp_path / "wheels"
-    wheel(folder, "upper", "1.0", ("lower>=1",))
-    wheel(folder, "lower", "1.0")
-    monkeypatch.setenv("UV_FIND_LINKS", str(folder))
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
-    return folder
 
 
 def renew(interpreter: Interpreter, path: Path, *requirements: str) -> locks.Renewed:
