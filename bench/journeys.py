@@ -19,13 +19,13 @@ from typing import Any
 
 import msgspec
 
-from bench import guards, launch, tree
+from bench import launch
 from bench.errors import UserError
 from bench.machine import now
-from bench.measure import ERRORS_ALLOWED
 from bench.paths import ROOT
 from bench.setting import Target
-from results.schema import Cell, Flag, Load, Sample, Server
+from bench.watch import Watch, judge_answers
+from results.schema import Cell, Load, Sample, Server
 
 USERS = {"hello": "HelloUser", "json": "JsonUser", "echo": "EchoUser", "mixed": "MixedUser"}
 """The journeys, and the class of loadgen/locustfile.py that makes each."""
@@ -241,8 +241,7 @@ class _Follower:
         self._rest = server.read(memory=True)
         self._tests = 0
         self._at = now()
-        self._spans: list[tuple[tree.Reading, guards.Counters]] = []
-        self._marks: list[tree.Reading] = []
+        self._watch = Watch(server, locust.pid, place.server_cores, place.client_cores)
         self._gone_at: float | None = None
         self._told_at: float | None = None
 
@@ -251,15 +250,16 @@ class _Follower:
         for event in self._locust.events():
             match event["event"]:
                 case "ramp":
-                    self._at, self._spans, self._marks = now(), [], []
+                    self._at = now()
+                    self._watch.reset()
                 case "measure":
                     self._at = now()
-                    self._span()
-                    self._marks.append(self._server.read())
+                    self._watch.span()
+                    self._watch.mark()
                 case "window":
-                    self._marks.append(self._server.read())
+                    self._watch.mark()
                 case "measured":
-                    self._span()
+                    self._watch.span()
                 case "result":
                     self._sample(msgspec.convert(event["result"], Load))
             self._place.tell(event)
@@ -278,12 +278,6 @@ class _Follower:
         elif time.monotonic() - self._gone_at > 1.0:
             self._locust.ask_to_end()
 
-    def _span(self) -> None:
-        """What is measured begins or ends."""
-        reading = self._server.read()
-        own = time.process_time() + tree.cpu_s(tree.members(self._locust.pid))
-        self._spans.append((reading, guards.take(reading.at, reading.cpu_s + own)))
-
     def _sample(self, load: Load) -> None:
         load.settings = {**self._journey.settings(), **load.settings, "users": load.connections}
         if self._tests:  # begun on Locust's page, which does not tell how fast the users were to come
@@ -296,40 +290,16 @@ class _Follower:
             pss_rest_bytes=self._rest.pss_bytes,
             log=self._server.log.name,
         )
-        if self._server.exit is None and len(self._spans) == 2:
-            self._fill(sample, sample.server, load)
-        self._judge(sample, load)
+        if self._server.exit is None:
+            self._watch.fill(sample)
+            judge_answers(sample, load)
+        else:
+            wrong = sum(load.errors.values())
+            sample.status, sample.stage = "failed", "measure"
+            sample.reason = self._explain("") + f"; {load.requests:,} requests were answered, {wrong:,} failed"
         self._tests += 1
         self._told_at = time.monotonic() if self._place.web is None else None
         self._store(sample)
-
-    def _fill(self, sample: Sample, server: Server, load: Load) -> None:
-        for window, before, after in zip(load.windows, self._marks, self._marks[1:], strict=False):
-            window.server_cpu_s = after.cpu_s - before.cpu_s
-        (first, before_), (last, after_) = self._spans
-        server.cpu_s = (last.cpu_s - first.cpu_s) / (last.at - first.at) * load.duration_s
-        if load.requests:
-            server.cpu_us_per_request = server.cpu_s / load.requests * 1e6
-        loaded = self._server.read(memory=True)
-        server.pss_load_bytes, server.processes, server.threads = loaded.pss_bytes, loaded.processes, loaded.threads
-        sample.flags += guards.judge(
-            before_, after_, load, bool(set(self._place.server_cores) & set(self._place.client_cores))
-        )
-
-    def _judge(self, sample: Sample, load: Load) -> None:
-        """A server that ended, or more errors than a measurement may have, is a failure; fewer are a flag."""
-        wrong = sum(load.errors.values())
-        asked = load.requests + wrong
-        if self._server.exit is not None:
-            sample.status, sample.stage = "failed", "measure"
-            sample.reason = self._explain("") + f"; {load.requests:,} requests were answered, {wrong:,} failed"
-        elif load.requests == 0 or wrong > ERRORS_ALLOWED * asked:
-            kinds = ", ".join(f"{count} x {kind}" for kind, count in sorted(load.errors.items())) or "no answer at all"
-            first = next(iter(load.examples.values()), "")
-            sample.status, sample.stage = "failed", "measure"
-            sample.reason = f"of {asked:,} requests {wrong:,} failed: {kinds}" + (f"; first: {first}" if first else "")
-        elif wrong:
-            sample.flags.append(Flag("errors", f"{wrong} of {asked} requests failed"))
 
     def _explain(self, otherwise: str) -> str:
         """A server that has ended is the better explanation of whatever Locust saw."""

@@ -22,13 +22,13 @@ from typing import Any
 from bench import launch
 from bench.client import Client, ClientError
 from bench.paths import ROOT
+from bench.watch import ERRORS_ALLOWED
 from results.calibration import Shot
 
 WRK_SCRIPT = Path(__file__).with_name("wrk.lua")
 CLIENTS = Path(__file__).with_name("clients")
 INSTALL_WRK = "apt-get install wrk"
 GRACE_S = 20.0
-ERRORS_ALLOWED = 0.001
 
 
 class ProgramError(Exception):
