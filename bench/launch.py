@@ -28,6 +28,8 @@ HOST = "127.0.0.1"
 READY_S = 60.0  # PyPy compiles eventlet's monkey-patching for up to 8 s, longer on a loaded machine
 LOG_KEPT_BYTES = 64 * 1024
 KEEPER_DIED = "its keeper died"
+MARK = "ANEMOMETER_SERVER"
+"""Names the server that a process belongs to, in its environment: how those are found whose keeper was killed."""
 
 
 class StartError(Exception):
@@ -99,10 +101,11 @@ class Server:
         self._closing = False
         self._stopped: Stopped | None = None
         self._events: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._mark = f"{os.getpid()}-{port}-{time.monotonic_ns()}"
         spec = {
             "argv": [str(part) for part in command.argv],
             "cwd": str(command.cwd),
-            "env": environment(command.env, str(command.argv[0])),
+            "env": {**environment(command.env, str(command.argv[0])), MARK: self._mark},
             "cores": list(cores),
             "log": str(log),
         }
@@ -184,9 +187,8 @@ class Server:
         except subprocess.TimeoutExpired:
             self._keeper.kill()
             self._keeper.wait()
-        if self.pid:  # only if the keeper was killed from outside can there be anything left
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, 9)
+        if self._keeper.returncode:  # it was killed: only then can there be anything left
+            _end_marked(self._mark)
         _RUNNING.discard(self)
         _trim(self.log)
 
@@ -271,6 +273,20 @@ class Server:
             return self.log.read_text("utf-8", "replace")
         except OSError:
             return ""
+
+
+def _end_marked(mark: str) -> None:
+    """End what belongs to a server, in whatever session it is; again, since it may be forking."""
+    for _ in range(100):
+        alive = False
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError):
+                if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARK) == mark:
+                    process.kill()
+                    alive = True
+        if not alive:
+            break
+        time.sleep(0.01)
 
 
 def _trim(log: Path) -> None:

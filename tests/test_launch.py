@@ -219,6 +219,17 @@ def test_a_server_ends_with_its_keeper(tmp_path: Path) -> None:
         assert server.stop().exit == "its keeper died"
 
 
+def test_what_a_killed_keeper_leaves_is_ended(tmp_path: Path) -> None:
+    """Also a child in a session of its own, whom nobody knows any more but by the mark in its environment."""
+    argv = script(tmp_path, before="if os.fork() == 0:\n    os.setsid(); time.sleep(300)")
+    with start(argv, tmp_path) as server:
+        [child] = psutil.Process(server.pid).children()
+        os.kill(server._keeper.pid, signal.SIGKILL)
+        wait_gone(server.pid)
+        assert child.is_running()
+    wait_gone(child.pid)
+
+
 def test_a_long_log_is_cut_to_its_end(tmp_path: Path) -> None:
     """A server that prints without end cannot fill the disk with what nobody reads; the last words stay."""
     with start(script(tmp_path, before="print('x' * 300_000); print('last', flush=True)"), tmp_path):
