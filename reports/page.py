@@ -16,6 +16,7 @@ from reports.charts.latency import latency
 from reports.charts.lines import lines_of_code
 from reports.charts.load import load
 from reports.charts.memory import memory
+from reports.charts.spectrum import spectrum
 from reports.charts.startup import startup
 from reports.charts.svg import Chart
 from reports.charts.throughput import throughput
@@ -26,6 +27,7 @@ from reports.figures import count
 from reports.journeys import journeys
 from reports.names import WorkloadName, anchors, runtime_kind, runtime_name, workload_name
 from reports.rates import common_rate
+from reports.spectra import STEPS, Spectra, spectra
 from reports.stacks import PROCESS_COLUMNS, gather, stack_views
 from reports.table import Column, Row, columns, pinned, rows
 from reports.trust import machine_facts, tiles, unquiet
@@ -37,8 +39,16 @@ from results.summary import CellSummary, Summary
 
 
 @dataclass(frozen=True)
+class Listing:
+    """A chart's figures as a table, for those who cannot see it: (title, anchor, texts) for each row."""
+
+    headings: tuple[str, ...]
+    rows: list[tuple[str, str, tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
 class FigureView:
-    """A chart with its words. `ratios` are the rows of a forest plot, as a table for those who cannot see it."""
+    """A chart with its words. `ratios` are the rows of a forest plot, `listing` the figures of one no table holds."""
 
     kind: str
     anchor: str
@@ -46,6 +56,7 @@ class FigureView:
     subtitle: str
     chart: Chart
     ratios: list[RatioRow] = field(default_factory=list)
+    listing: Listing | None = None
 
     @property
     def understanding(self) -> str:
@@ -193,6 +204,8 @@ def _figures(
         )
         chart = latency(f"l{key}", ladders, title, label)
         found.append(FigureView("latency", f"latency-{workload}", title, subtitle, chart))
+    if found_spectra := spectra(summary, workload, rate, places, finals):
+        found.append(_spectrum(found_spectra, f"p{key}", workload, connections))
     used = marks.cpu_rows(summary, workload, places)
     if used:
         title = findings.cpu_title(summary, workload)
@@ -208,6 +221,15 @@ def _figures(
         subtitle = f"{name.units} per second over time, as a share of the process's own measured part; {counted}"
         found.append(FigureView("warmup", f"warmup-{workload}", title, subtitle, warmup(f"w{key}", curves, title)))
     return hero, found
+
+
+def _spectrum(drawn: Spectra, name: str, workload: str, connections: str) -> FigureView:
+    units = workload_name(workload).units
+    at = f"{drawn.rate:,.0f} {units} per second, open loop" if drawn.rate else f"saturation, closed loop{connections}"
+    chart = spectrum(name, drawn.lines, drawn.title, f"share of the answers that came within \N{MIDDLE DOT} {at}")
+    subtitle = f"latency by percentile at {at}; processes pooled for drawing only"
+    listing = Listing(("Stack", *(f"{share * 100:g} %" for share in STEPS)), drawn.table)
+    return FigureView("spectrum", f"spectrum-{workload}", drawn.title, subtitle, chart, listing=listing)
 
 
 def _footprint(summary: Summary, places: dict[str, str]) -> list[FigureView]:

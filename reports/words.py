@@ -40,6 +40,13 @@ UNDERSTANDING = {
         "their axes. A dotted upright is the knee: the highest rate still served in time. A hollow mark: the stack did "
         "not keep up, so that its latency is that of a growing queue."
     ),
+    "spectrum": (
+        "Further right, fewer answers are slower: each step is another nine, so the right half is what one in a "
+        "hundred and fewer had to wait. A flat line is an even server; one that rises at the end stalls now and then. "
+        "The processes of a cell are pooled, for drawing only. A line ends where half of its processes have fewer than "
+        "20 answers beyond. Left out: what the load generator, not the server, delayed, and stacks that could not keep "
+        "up. The stacks that answer soonest are named; point at a grey line for its name."
+    ),
     "cpu": (
         "CPU time of all of the server's processes over the requests they completed. Neighbours on the "
         "machine disturb it much less than throughput: a busy neighbour takes time away, but does not add to "

@@ -14,14 +14,15 @@ import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from html import escape
 
-from reports.charts.style import VARIABLES, Canvas, plain
+from reports.charts.style import VARIABLES, Canvas, Point, plain
 
 
 @dataclass(frozen=True)
 class Area:
     """A rectangle (pixels) that shows a text when pointed at and leads to a place in the page when clicked.
 
-    `key` says which row of a table it belongs to: the stack's id, or that, a bar and the runtime's name.
+    With a `line` it is that line and a little around it instead. `key` says which row of a table it belongs to: the
+    stack's id, or that, a bar and the runtime's name.
     """
 
     x: float
@@ -31,6 +32,7 @@ class Area:
     text: str
     href: str = ""
     key: str = ""
+    line: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,11 @@ def _texts(canvas: Canvas, styles: dict[str, str]) -> str:
 
 def _area(area: Area) -> str:
     data = f' data-k="{escape(plain(area.key))}"' if area.key else ""
-    shape = (
-        f'<rect x="{_short(area.x)}" y="{_short(area.y)}" width="{_short(area.width)}" height="{_short(area.height)}"/>'
-    )
+    if area.line:
+        shape = f'<path d="{_path("M" + " L".join(f"{x:.2f} {y:.2f}" for x, y in area.line))}"/>'
+    else:
+        x, y, width, height = (_short(value) for value in (area.x, area.y, area.width, area.height))
+        shape = f'<rect x="{x}" y="{y}" width="{width}" height="{height}"/>'
     inner = f"{shape}<title>{_title(area.text)}</title>"
     if area.href:
         return f'<a href="{escape(area.href)}" tabindex="-1"{data}>{inner}</a>'
