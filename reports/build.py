@@ -13,6 +13,7 @@ from results.summarise import summarise
 from results.summary import Summary
 
 HTML = Path(__file__).parent / "html"
+CALIBRATION = "calibration.html"
 
 
 class ReportError(Exception):
@@ -67,8 +68,9 @@ def build_index(runs: Path = store.RUNS, html: Path = HTML) -> Path:
                 href=page.name if page.is_file() else "",
             )
         )
+    calibration = html / CALIBRATION
     out = html / "index.html"
-    write(out, render_index(entries))
+    write(out, render_index(entries, calibration.name if calibration.is_file() else ""))
     return out
 
 

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from reports.build import CALIBRATION
 from reports.calibration_speed import (
     SERVER_KINDS,
     SERVERS,
@@ -125,4 +126,4 @@ def _orders(record: Calibration) -> list[str]:
 
 def page_path(html: Path) -> Path:
     """Where the page is written: one page, of the latest calibration that was asked for."""
-    return html / "calibration.html"
+    return html / CALIBRATION

@@ -84,9 +84,9 @@ def comparison_line(entry: Comparison) -> TableRow:
     found, ours, theirs = ratio(entry), throughput(entry.ours), throughput(entry.theirs)
     assert found is not None and ours is not None and theirs is not None  # that is what `failure` says
     cells = [
+        f"{times(found.value)}|{interval(found.low, found.high)}",
         significant(ours.value),
         significant(theirs.value),
-        f"{times(found.value)}|{interval(found.low, found.high)}",
         f"{entry.target:g}{TIMES}|{reached(entry)}" if entry.target is not None else NONE,
         significant(cpu_us(entry.ours)),
         significant(cpu_us(entry.theirs)),

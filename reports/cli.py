@@ -109,5 +109,7 @@ def _calibration(words: list[str]) -> int:
     record = calibration_store.read(calibration_store.resolve(options.id))
     out = options.out or calibration.page_path(build.HTML)
     build.write(out, calibration.render(record))
+    if options.out is None:
+        build.build_index()
     print(out)
     return 1 if options.check and not verdict(record).passed else 0

@@ -29,6 +29,6 @@ class Entry:
         return ", ".join(runtime_name(runtime) for runtime in self.runtimes)
 
 
-def render_index(entries: Sequence[Entry]) -> str:
-    """Return the page that lists the runs, in the order given."""
-    return templates().get_template("index.html").render(entries=entries)
+def render_index(entries: Sequence[Entry], calibration: str = "") -> str:
+    """Return the page that lists the runs, in the order given; `calibration` is its page, where there is one."""
+    return templates().get_template("index.html").render(entries=entries, calibration=calibration)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reports import calibration, cli
+from reports import build, calibration, cli
 from results import calibration_store
 from results.calibration import SCHEMA, Calibration, Ceiling, Comparison, Shot, Truth
 from results.schema import Flag
@@ -62,6 +62,14 @@ def record(name: str = "null server in C") -> Calibration:
             truth(name, {"p50": 9000.0}, judged=False),
         ],
     )  # fmt: skip
+
+
+def test_the_list_of_runs_leads_to_it(tmp_path: Path) -> None:
+    """Where a calibration's page is there, and only then."""
+    runs, pages = tmp_path / "runs", tmp_path / "html"
+    assert "calibration.html" not in Reader(build.build_index(runs, pages).read_text()).links
+    build.write(calibration.page_path(pages), calibration.render(record()))
+    assert "calibration.html" in Reader(build.build_index(runs, pages).read_text()).links
 
 
 class Reader(HTMLParser):
