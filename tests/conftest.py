@@ -1,14 +1,17 @@
-"""What tests share: their markers, the interpreter at hand, and packages for it."""
+"""What tests share: their markers, the interpreter at hand with packages for it, a run in which nothing went wrong."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bench.probe import Interpreter, probe
+from results.schema import Record, Run
 from tests.packages import wheel
+from tests.synthetic import synthetic_run
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,3 +37,16 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UV_OFFLINE", "1")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     return folder
+
+
+@pytest.fixture(scope="session")
+def quiet() -> tuple[Run, list[Record]]:
+    """Return a run in which nothing went wrong."""
+    return synthetic_run(5, blocks=5, faults=False)
+
+
+@pytest.fixture
+def run_and_records(quiet: tuple[Run, list[Record]]) -> tuple[Run, list[Record]]:
+    """Return a copy of it, to be spoilt."""
+    encoded = msgspec.msgpack.encode(quiet)
+    return msgspec.msgpack.decode(encoded, type=tuple[Run, list[Record]])

@@ -20,7 +20,7 @@ from reports.pairs import compare
 from results.store import load
 from results.summarise import summarise
 from tests.synthetic import synthetic_run, write
-from tests.test_reports_page import hostile_run
+from tests.test_reports_hostile import hostile_run
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the playwright package")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -1,85 +1,26 @@
-"""The page of a run: what it says, that it is whole without a script, that nothing in a run breaks out of its text."""
+"""The page: what it says of each kind of run, that it needs nothing else, and that it is always the same."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from reports.build import build, build_index
-from reports.cli import main
 from reports.engine import when
 from reports.page import render
-from results.schema import Cell, Check, Contract, Flag, Load, Note, Record, Run, Sample, Step
-from results.store import JOURNAL_FILE, RUN_FILE, StoreError
+from results.schema import Cell, Flag, Load, Sample, Step
 from results.summarise import summarise
 from tests import golden
 from tests.openloops import add_open_loops
-from tests.synthetic import synthetic_run, write
+from tests.pages import Page, rendered
+from tests.synthetic import synthetic_run
 
 ROOT = Path(__file__).parent.parent
-HOSTILE = '</script><img src=x onerror="alert(1)"><!-- {{ 7 * 7 }} $x$ \u2028 \' & ]]>'
-VOID = {"meta", "link", "br", "input", "img"}
-OPTIONAL = {"td", "th", "tr"}
-
-
-class Page(HTMLParser):
-    """Reads a page: its elements, its text, its links; complains of elements that are not closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.script: list[str] = []
-        self.feed(html)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element and that it is open."""
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note an element that closes itself."""
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        """Check that what ends is what was open last; cells and rows may be left open, as HTML allows."""
-        while self.open and self.open[-1] in OPTIONAL and self.open[-1] != tag and tag not in OPTIONAL:
-            self.open.pop()
-        if tag in OPTIONAL:
-            while self.open and self.open[-1] in OPTIONAL and self.open[-1] != tag:
-                self.open.pop()
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open[-1] == tag, f"</{tag}> closes <{self.open[-1]}>"
-        self.open.pop()
-
-    def handle_data(self, data: str) -> None:
-        """Note text, that of scripts and styles apart."""
-        (self.script if self.open and self.open[-1] in {"script", "style"} else self.words).append(data)
-
-    @property
-    def text(self) -> str:
-        """All of its text, blanks made one."""
-        return " ".join("".join(self.words).split())
-
-    def attributes(self, name: str) -> list[str]:
-        """All values of an attribute."""
-        return [attrs[name] or "" for _, attrs in self.tags if name in attrs]
-
-
-def rendered(run: Run, records: list[Record]) -> str:
-    """Render a run."""
-    return render(run, records, summarise(run, records))
 
 
 @pytest.fixture(scope="module")
@@ -174,66 +115,6 @@ def test_each_figure_explains_itself(page: Page, html: str) -> None:
     assert "95\N{NO-BREAK SPACE}% CI, n\N{NO-BREAK SPACE}= 3 processes" in html
 
 
-def hostile_run() -> tuple[Run, list[Record]]:
-    """Make a run in which everything that a server or a file can say is hostile."""
-    run, records = synthetic_run(2, workloads=("hello",), blocks=2, seed=3, windows=4, faults=False)
-    run.run_id = HOSTILE
-    run.command = ["nox", HOSTILE]
-    run.machine["cpu_model"] = HOSTILE
-    run.machine[HOSTILE] = [HOSTILE]
-    run.suite["commit"] = HOSTILE
-    for stack in run.stacks:
-        stack.title = HOSTILE
-        stack.family = HOSTILE
-        stack.homepage = f"javascript:alert(1)//{HOSTILE}"
-        stack.files = {f"{HOSTILE}.py": HOSTILE, "server.toml": HOSTILE, "x.bin": HOSTILE}
-        stack.notes = [Note(1, HOSTILE)]
-    for environment in run.environments:
-        environment.packages = {HOSTILE: HOSTILE}
-    for runtime in run.runtimes:
-        runtime.build = runtime.origin = runtime.version = HOSTILE
-    for record in records:
-        if isinstance(record, Contract):
-            record.checks = [Check(HOSTILE, "hello", "fail", HOSTILE, HOSTILE)]
-            record.argv = [HOSTILE]
-        if isinstance(record, Sample):
-            record.flags = [Flag(HOSTILE, HOSTILE)]
-            if record.block == 1 and record.cell.runtime.startswith("pypy"):
-                record.status, record.stage, record.reason, record.load = "failed", "start", HOSTILE, None
-            if isinstance(record.load, Load):
-                record.load.errors = {HOSTILE: 3}
-            if record.server is not None:
-                record.server.argv = [HOSTILE]
-                record.server.env = {HOSTILE: HOSTILE}
-    return run, records
-
-
-def test_hostile_strings_stay_text() -> None:
-    """Names, versions, sources, reasons: whatever they hold, the page has only its own elements and scripts."""
-    run, records = hostile_run()
-    html = rendered(run, records)
-    page = Page(html)
-    tags = {tag for tag, _ in page.tags}
-    assert "img" not in tags
-    assert [attrs.get("type") for tag, attrs in page.tags if tag == "script"] == ["application/json", None]
-    assert not [name for _, attrs in page.tags for name in attrs if name.startswith("on")]
-    assert not [href for href in page.attributes("href") if href.lower().startswith("javascript")]
-    assert "<!--" not in html
-    assert "49 $x$" not in page.text
-    assert "{{ 7 * 7 }}" in page.text
-    data = json.loads(re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', html, re.DOTALL)[0])
-    assert data["run"] == HOSTILE
-
-
-def test_hostile_ids_make_harmless_places() -> None:
-    """A stack's id becomes letters, digits and dashes where it is a place in the page; two never share one."""
-    run, records = synthetic_run(["stack-1", "stack-2"], workloads=("hello",), blocks=2, windows=4, faults=False)
-    for stack, name in zip(run.stacks, ('a"><script>', "a<>script"), strict=True):
-        stack.title = name
-    ids = Page(rendered(run, records)).attributes("id")
-    assert all(re.fullmatch(r"[A-Za-z][\w-]*", name) for name in ids)
-
-
 def test_a_smoke_run_claims_nothing() -> None:
     """No verdict, no finding, no tier: a banner says that nothing is claimed, and the titles are neutral."""
     page = Page(rendered(*synthetic_run(4, workloads=("hello",), blocks=1, profile="smoke", windows=4)))
@@ -268,85 +149,6 @@ def test_one_runtime_alone_has_a_page() -> None:
     page = Page(rendered(*synthetic_run(3, ("cpython3.13",), ("hello",), 3, windows=4, faults=False)))
     assert "asyncio is fastest at hello on CPython 3.13." in page.text
     assert "paired by block" not in page.text
-
-
-def test_a_damaged_line_is_left_out_and_said(tmp_path: Path) -> None:
-    """A journal with a broken line still gives a page, which says what was left out, without the folder's path."""
-    run, records = synthetic_run(2, workloads=("hello",), blocks=2, windows=4, faults=False)
-    folder = write(tmp_path, run, records)
-    lines = (folder / JOURNAL_FILE).read_bytes().splitlines(keepends=True)
-    lines[5] = b'{"kind":"sample","cell":<broken>}\n'
-    (folder / JOURNAL_FILE).write_bytes(b"".join(lines))
-    build(folder, tmp_path / "page.html")
-    text = (tmp_path / "page.html").read_text()
-    assert "1 stored line could not be read" in Page(text).text
-    assert "journal.jsonl, line 6" in text
-    assert str(tmp_path) not in text
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [(b"", ""), (b"{", ""), (b'{"schema": 99}', "99"), (b'{"schema": 1}', ""), (b"\xff\xfe", "")],
-)
-def test_a_broken_run_is_one_clear_line(
-    content: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A run.json that cannot be read is named, in one line, with exit code 2; no page is written."""
-    folder = write(tmp_path, *synthetic_run(1, workloads=("hello",), blocks=1, windows=4))
-    (folder / RUN_FILE).write_bytes(content)
-    assert main(["--runs", str(tmp_path), str(folder), "--out", str(tmp_path / "page.html")]) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
-    assert RUN_FILE in error
-    assert words in error
-    assert not (tmp_path / "page.html").exists()
-
-
-def test_an_unknown_run_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """No runs at all, or none of that name: what there is, and what to do."""
-    assert main(["--runs", str(tmp_path), "latest"]) == 2
-    assert "nox -s bench" in capsys.readouterr().err
-    write(tmp_path, *synthetic_run(1, workloads=("hello",), blocks=1, windows=4))
-    assert main(["--runs", str(tmp_path), "nonsense"]) == 2
-    assert "nonsense" in capsys.readouterr().err
-
-
-def test_a_page_that_cannot_be_written_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A target below a file is refused in one line."""
-    folder = write(tmp_path, *synthetic_run(1, workloads=("hello",), blocks=1, windows=4))
-    (tmp_path / "file").write_text("")
-    assert main(["--runs", str(tmp_path), str(folder), "--out", str(tmp_path / "file" / "page.html")]) == 2
-    error = capsys.readouterr().err
-    assert "cannot be written" in error
-    assert error.count("\n") == 1
-
-
-def test_the_command_writes_the_page_and_prints_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The beginning of an id is enough; the last line is the page's path."""
-    write(tmp_path, *synthetic_run(2, workloads=("hello",), blocks=2, windows=4))
-    out = tmp_path / "deep" / "page.html"
-    assert main(["--runs", str(tmp_path), "2026-11", "--out", str(out)]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == str(out)
-    assert out.read_text().startswith("<!doctype html>")
-
-
-def test_the_index_lists_runs_newest_first(tmp_path: Path) -> None:
-    """Each run has a row, with a link where its page is there, and the reason where it cannot be read."""
-    runs, pages = tmp_path / "runs", tmp_path / "html"
-    for seed in (1, 2, 3):
-        write(runs, *synthetic_run(2, workloads=("hello",), blocks=2, seed=seed, windows=4))
-    (runs / "2026-11-21T0130Z-0002" / RUN_FILE).write_text("{")
-    build(runs / "2026-11-21T0130Z-0003", pages / "2026-11-21T0130Z-0003.html")
-    page = Page(build_index(runs, pages).read_text())
-    assert page.text.index("Z-0003") < page.text.index("Z-0002") < page.text.index("Z-0001")
-    assert "2026-11-21T0130Z-0003.html" in page.attributes("href")
-    assert "2026-11-21T0130Z-0001.html" not in page.attributes("href")
-    assert str(tmp_path) not in page.text
-
-
-def test_there_may_be_no_runs_at_all(tmp_path: Path) -> None:
-    """The list of no runs says how to make one."""
-    assert "nox -s bench" in Page(build_index(tmp_path / "runs", tmp_path / "html").read_text()).text
 
 
 def test_a_large_report_stays_small() -> None:
@@ -416,9 +218,3 @@ def test_times_are_written_for_people() -> None:
     """An ISO time becomes a date in UTC; anything else stays what it is."""
     assert when("2026-11-21T02:30:00+01:00") == "21 November 2026, 01:30 UTC"
     assert when("yesterday") == "yesterday"
-
-
-def test_a_store_error_is_not_swallowed(tmp_path: Path) -> None:
-    """Building from a folder that is no run raises the store's own error."""
-    with pytest.raises(StoreError):
-        build(tmp_path, tmp_path / "page.html")

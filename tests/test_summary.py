@@ -11,43 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from results.inference import compare_with, ratio_between
 from results.schema import Cell, Check, Contract, Event, Flag, Record, Run, Sample
 from results.summarise import summarise
-from results.summary import CellSummary, RuntimeRatio, Summary
+from results.summary import Summary
+from tests.summaries import C, P, fail, ratio, row, samples
 from tests.synthetic import synthetic_run, true_rps
-
-C, P = "cpython3.13", "pypy3.11"
-
-
-def row(summary: Summary, stack: str, runtime: str = C, workload: str = "hello") -> CellSummary:
-    """Return a cell's row."""
-    return next(c for c in summary.cells if (c.stack, c.runtime, c.workload) == (stack, runtime, workload))
-
-
-def ratio(summary: Summary, stack: str, workload: str = "hello", runtime: str = P) -> RuntimeRatio:
-    """Return a stack's ratio between runtimes."""
-    key = (stack, workload, runtime)
-    return next(r for r in summary.runtime_ratios if (r.stack, r.workload, r.runtime) == key)
-
-
-def samples(records: list[Record], stack: str, runtime: str = C, workload: str = "hello") -> list[Sample]:
-    """Return a cell's samples, to change them."""
-    cell = Cell(stack, runtime, workload)
-    return [r for r in records if isinstance(r, Sample) and r.cell == cell and not r.sentinel]
-
-
-@pytest.fixture(scope="module")
-def quiet() -> tuple[Run, list[Record]]:
-    """Return a run in which nothing went wrong."""
-    return synthetic_run(5, blocks=5, faults=False)
-
-
-@pytest.fixture
-def run_and_records(quiet: tuple[Run, list[Record]]) -> tuple[Run, list[Record]]:
-    """Return a copy of it, to be spoilt."""
-    encoded = msgspec.msgpack.encode(quiet)
-    return msgspec.msgpack.decode(encoded, type=tuple[Run, list[Record]])
 
 
 def test_a_quiet_run_is_all_ok(quiet: tuple[Run, list[Record]]) -> None:
@@ -78,54 +46,6 @@ def test_the_same_records_give_the_same_summary(quiet: tuple[Run, list[Record]])
     again = summarise(run, shuffled)
     assert again.cells == msgspec.json.decode(first, type=Summary).cells
     assert again.runtime_ratios == msgspec.json.decode(first, type=Summary).runtime_ratios
-
-
-def test_ratios_between_runtimes_find_the_truth(quiet: tuple[Run, list[Record]]) -> None:
-    """PyPy over CPython, of requests and of CPU, significant where the effect is large."""
-    summary = summarise(*quiet)
-    assert summary.baseline == C
-    found = ratio(summary, "twisted")
-    assert (found.baseline, found.versions_differ) == (C, {})
-    assert found.rps is not None and found.rps.low is not None and found.rps.high is not None
-    assert found.rps.low < 3.0 < found.rps.high or found.rps.value == pytest.approx(3.0, rel=0.05)
-    assert found.rps.significant is True
-    assert found.rps.p is not None and found.rps.p_corrected is not None and found.rps.p <= found.rps.p_corrected
-    assert found.cpu is not None and found.cpu.value == pytest.approx(1 / 3, rel=0.05)
-
-
-def test_findings_name_the_first_tier_and_the_extremes(quiet: tuple[Run, list[Record]]) -> None:
-    """The fastest tier of each ranking, the largest and the smallest effect of PyPy."""
-    summary = summarise(*quiet)
-    found = {(f.kind, f.workload, f.runtime): f for f in summary.findings}
-    assert found["top-tier", "hello", C].stacks[0] == "asyncio"
-    assert found["largest-effect", "hello", P].stacks == ["twisted"]
-    assert found["smallest-effect", "hello", P].stacks == ["aiohttp"]
-
-
-def test_a_smoke_run_makes_no_claims() -> None:
-    """One block: figures and an order, but no tier, no rank, nothing significant, no finding, and the reason."""
-    run, records = synthetic_run(4, blocks=1, profile="smoke", faults=False)
-    summary = summarise(run, records)
-    assert summary.trust.claims is False
-    assert summary.trust.why is not None and "smoke" in summary.trust.why
-    assert summary.findings == []
-    assert all(c.tier is c.rank_low is c.rank_high is None and c.unranked for c in summary.cells)
-    assert all(r.rps is not None and r.rps.significant is None and r.rps.why for r in summary.runtime_ratios)
-    assert all(r.tiers == [] and r.why for r in summary.rankings)
-    assert summary.rankings[0].order[0] == "asyncio"
-    assert all(c.rps is not None and c.rps.low is None and c.rps.why for c in summary.cells)
-
-
-def test_a_smoke_profile_of_many_blocks_makes_none_either() -> None:
-    """It is the profile that says what a run is for."""
-    summary = summarise(*synthetic_run(3, blocks=4, profile="smoke", faults=False))
-    assert summary.trust.claims is False
-    assert summary.findings == []
-
-
-def fail(sample: Sample) -> None:
-    """Turn a sample into a crash."""
-    sample.status, sample.stage, sample.reason, sample.load = "failed", "measure", "the server ended: SIGSEGV", None
 
 
 def test_a_failure_in_one_block_is_partial(run_and_records: tuple[Run, list[Record]]) -> None:
@@ -191,16 +111,6 @@ def test_a_busy_client_censors(run_and_records: tuple[Run, list[Record]]) -> Non
     assert not [f for f in summary.findings if f.stacks == ["twisted"] and f.workload == "hello"]
 
 
-def test_a_bound_in_the_other_direction_says_nothing(run_and_records: tuple[Run, list[Record]]) -> None:
-    """If the baseline may be faster than it looks, PyPy's advantage over it is not a finding."""
-    run, records = run_and_records
-    for sample in samples(records, "twisted", C):
-        sample.flags.append(Flag("client-limited", "the client worked 90% of the time"))
-    found = ratio(summarise(run, records), "twisted").rps
-    assert found is not None
-    assert (found.bound, found.significant) == ("at most", None)
-
-
 def test_the_clients_ceiling_censors(run_and_records: tuple[Run, list[Record]]) -> None:
     """A cell that reaches more than half of what the client does against the null server is a lower bound."""
     run, records = run_and_records
@@ -213,57 +123,6 @@ def test_the_clients_ceiling_censors(run_and_records: tuple[Run, list[Record]]) 
         if isinstance(record, Sample) and record.sentinel and record.load:
             record.load.client["busy"] = 0.4
     assert not row(summarise(run, records), "asyncio").censored
-
-
-def test_rejected_samples_and_sentinels_count_but_do_not_estimate(run_and_records: tuple[Run, list[Record]]) -> None:
-    """They change no estimate; the rejected are counted in the cell and in the run."""
-    run, records = run_and_records
-    before = row(summarise(run, records), "tornado")
-    rejected = msgspec.structs.replace(samples(records, "tornado")[0], rejected=True)
-    assert rejected.load is not None
-    rejected.load = msgspec.structs.replace(rejected.load, rps=1.0)
-    sentinel = msgspec.structs.replace(rejected, sentinel=True, rejected=False)
-    summary = summarise(run, [*records, rejected, rejected, sentinel])
-    after = row(summary, "tornado")
-    assert (after.rps, after.cpu_us_per_request, after.n) == (before.rps, before.cpu_us_per_request, 5)
-    assert (after.rejected, summary.trust.processes_rejected) == (2, 2)
-
-
-def test_a_sentinel_that_moves_flags_its_block(run_and_records: tuple[Run, list[Record]]) -> None:
-    """More than 5 % from the run's median, in either direction; other workloads' sentinels are not mixed in."""
-    run, records = run_and_records
-    assert summarise(run, records).trust.blocks_moved == []
-    sentinel = next(
-        r for r in records if isinstance(r, Sample) and r.sentinel and r.block == 3 and r.cell.workload == "hello"
-    )
-    assert sentinel.load is not None
-    sentinel.load.rps *= 0.9
-    trust = summarise(run, records).trust
-    assert trust.blocks_moved == [3]
-    assert trust.sentinel[3].moved == pytest.approx(0.1, abs=0.03)
-
-
-def test_flags_are_counted_by_process(run_and_records: tuple[Run, list[Record]]) -> None:
-    """A flag twice in one process counts once; cell and run say how many."""
-    run, records = run_and_records
-    for sample in samples(records, "tornado")[:2]:
-        sample.flags += [Flag("steal", "1.5 %"), Flag("steal", "1.7 %")]
-    summary = summarise(run, records)
-    assert row(summary, "tornado").flags == {"steal": 2}
-    assert (summary.trust.flags, summary.trust.processes_flagged) == ({"steal": 2}, 2)
-
-
-def test_an_interrupted_run_is_summarised_as_far_as_it_went() -> None:
-    """What is not measured yet is said, and the run is not called finished."""
-    run, records = synthetic_run(4, blocks=5, faults=False, done_blocks=2)
-    summary = summarise(run, records)
-    assert (summary.trust.finished, summary.trust.blocks_done, summary.trust.blocks_planned) == (False, 2, 5)
-    cell = row(summary, "tornado")
-    assert (cell.status, cell.n, cell.reason) == ("partial", 2, "3 of 5 not measured yet")
-    empty = summarise(run, [])
-    assert {cell.status for cell in empty.cells} == {"missing"}
-    assert {cell.reason for cell in empty.cells} == {"not measured yet"}
-    assert (empty.trust.claims, empty.findings, empty.runtime_ratios) == (False, [], [])
 
 
 def test_why_a_cell_was_never_tried() -> None:
@@ -297,133 +156,6 @@ def test_a_contract_that_fails_the_server_fails_every_workload() -> None:
     assert {(c.status, *c.contract_notes) for c in noted.cells} == {("missing", "Date: none sent")}
 
 
-def test_connections_that_close_are_ranked_apart() -> None:
-    """Keep-alive stacks and connection-per-request ones never share a ranking, and `connect` is one of its own."""
-    run, records = synthetic_run(8, runtimes=[C], workloads=["hello", "connect"], blocks=3, faults=False)
-    summary = summarise(run, records)
-    kinds = {(r.workload, r.connection): set(r.order) for r in summary.rankings}
-    assert kinds["hello", "per request"] == {"flask@gunicorn-sync"}
-    assert "flask@gunicorn-sync" not in kinds["hello", "persistent"]
-    assert len(kinds["connect", "per request"]) == 8
-
-
-def test_other_generators_and_more_workers_are_apart(run_and_records: tuple[Run, list[Record]]) -> None:
-    """Another engine's figures are shown and not ranked; several workers are another ranking."""
-    run, records = run_and_records
-    for sample in samples(records, "tornado"):
-        assert sample.load is not None
-        sample.load.engine = "wrk"
-    next(stack for stack in run.stacks if stack.id == "aiohttp").workers = 2
-    summary = summarise(run, records)
-    assert row(summary, "tornado").unranked == "measured with wrk, whose figures are not comparable"
-    ranking = summary.rankings[row(summary, "aiohttp").ranking or 0]
-    assert (ranking.workers, ranking.order) == (2, ["aiohttp"])
-
-
-def test_versions_that_differ_are_flagged(run_and_records: tuple[Run, list[Record]]) -> None:
-    """A ratio of runtimes says which packages are not the same, with [runtime's, baseline's]."""
-    run, records = run_and_records
-    for environment in run.environments:
-        if (environment.stack, environment.runtime) == ("tornado", P):
-            environment.packages |= {"tornado": "6.5.10", "typing_extensions": "4.15.0"}
-    summary = summarise(run, records)
-    differ = ratio(summary, "tornado").versions_differ
-    assert differ["tornado"] == ["6.5.10", row(summary, "tornado").packages["tornado"]]
-    assert differ["typing_extensions"] == ["4.15.0", None]
-    assert "h11" not in differ
-
-
-def test_percentiles_with_too_few_samples_are_not_printed(run_and_records: tuple[Run, list[Record]]) -> None:
-    """A percentile that most processes could not tell is None; one that few could not is their others' median."""
-    run, records = run_and_records
-    cell = samples(records, "tornado")
-    for i, sample in enumerate(cell):
-        assert sample.load is not None
-        sample.load.latency_us["p99.9"] = None if i < 3 else 5000.0
-        sample.load.latency_us["p99"] = None if i < 1 else 1000.0 * i
-    latency = row(summarise(run, records), "tornado").latency_us
-    assert (latency["p99.9"], latency["p99"]) == (None, 2500.0)
-
-
-def test_steadiness_is_published_and_drops_nothing(quiet: tuple[Run, list[Record]]) -> None:
-    """PyPy's processes warm up, with time and requests to steady; they are all in the estimate."""
-    cell = row(summarise(*quiet), "tornado", P)
-    assert cell.warmup == {"warm-up": 5}
-    assert (cell.steady, cell.n) == (5, 5)
-    assert cell.steady_after_s is not None and 0 < cell.steady_after_s < 6
-    assert cell.steady_after_requests is not None and cell.steady_after_requests > 0
-
-
-def test_errors_are_added_up_by_kind(run_and_records: tuple[Run, list[Record]]) -> None:
-    """Over all processes of the cell."""
-    run, records = run_and_records
-    for sample, errors in zip(samples(records, "tornado"), ({"reset": 2}, {"reset": 1, "timeout": 4}), strict=False):
-        assert sample.load is not None
-        sample.load.errors = errors
-    assert row(summarise(run, records), "tornado").errors == {"reset": 3, "timeout": 4}
-
-
-def test_no_cpython_no_baseline() -> None:
-    """With PyPy alone there is nothing to divide by; with several CPythons the first is the baseline."""
-    alone = summarise(*synthetic_run(2, runtimes=[P], blocks=2, faults=False))
-    assert (alone.baseline, alone.runtime_ratios) == (None, [])
-    several = summarise(
-        *synthetic_run(2, runtimes=["cpython3.14t", "cpython3.13", "cpython3.11", P], blocks=3, faults=False)
-    )
-    assert several.baseline == "cpython3.13"
-    assert {r.runtime for r in several.runtime_ratios} == {"cpython3.14t", "cpython3.11", P}
-
-
-def test_any_cell_over_any_other(quiet: tuple[Run, list[Record]]) -> None:
-    """The inverse comes out the other way round; a list of comparisons is corrected as one."""
-    summary = summarise(*quiet)
-    a, b = row(summary, "asyncio"), row(summary, "tornado", P, "json")
-    one, other = ratio_between(a, b), ratio_between(b, a, "rps")
-    assert one is not None and other is not None
-    assert one.value == pytest.approx(1 / other.value)
-    assert one.p == pytest.approx(other.p)
-    hello = [c for c in summary.cells if c.workload == "hello"]
-    compared = compare_with(hello, a)
-    assert compared[hello.index(a)] is None
-    assert all(r is None or (r.p is not None and r.p_corrected is not None and r.p_corrected >= r.p) for r in compared)
-    silent = ratio_between(a, b, claims=False)
-    assert silent is not None and silent.significant is None
-
-
-def test_holm_corrects_over_the_list_that_is_read() -> None:
-    """Ratios of one workload, measure and runtime are one list: a lone p of 0.03 among eight is not significant."""
-    run, records = synthetic_run(8, blocks=5, workloads=["hello"], faults=False, process_sd=0.05)
-    found = [r.cpu for r in summarise(run, records).runtime_ratios if r.cpu is not None and r.cpu.p is not None]
-    smallest = min(found, key=lambda r: r.p or 1)
-    assert smallest.p is not None and smallest.p_corrected == pytest.approx(smallest.p * len(found))
-
-
-def test_200_aa_runs_tie_from_end_to_end() -> None:
-    """One stack under two names, through samples, summary and tiers: at least 92 % of the intervals contain 1."""
-    inside = tiers = 0
-    for seed in range(200):
-        run, records = synthetic_run(
-            ["asyncio", "asyncio"][:1], [C], ["hello"], 5, seed, faults=False, windows=6, process_sd=0.03
-        )
-        other, more = synthetic_run(
-            ["asyncio"], [C], ["hello"], 5, seed + 10_000, faults=False, windows=6, process_sd=0.03
-        )
-        run.stacks.append(msgspec.structs.replace(other.stacks[0], id="asyncio+again"))
-        for record in more:
-            if isinstance(record, Sample) and not record.sentinel:
-                record.cell = Cell("asyncio+again", C, "hello")
-                records.append(record)
-        for block in run.plan.blocks:
-            block.append(Cell("asyncio+again", C, "hello"))
-        summary = summarise(run, records)
-        found = ratio_between(row(summary, "asyncio"), row(summary, "asyncio+again"))
-        assert found is not None and found.low is not None and found.high is not None
-        inside += found.low <= 1 <= found.high
-        tiers += len(summary.rankings[0].tiers) == 1
-    assert inside / 200 >= 0.92
-    assert tiers / 200 >= 0.92
-
-
 SPOIL: list[Callable[[Sample], None]] = [
     fail,
     lambda s: setattr(s, "load", None),
@@ -437,7 +169,6 @@ SPOIL: list[Callable[[Sample], None]] = [
     lambda s: setattr(s.load, "client", {}) if s.load else None,
     lambda s: setattr(s.load, "latency_us", {}) if s.load else None,
 ]
-
 
 ODD = msgspec.msgpack.encode(synthetic_run(3, blocks=3, workloads=["hello", "echo"], windows=8))
 
