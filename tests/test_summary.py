@@ -15,7 +15,8 @@ from results.schema import Cell, Check, Contract, Event, Flag, Record, Run, Samp
 from results.summarise import summarise
 from results.summary import Summary
 from tests.summaries import C, P, fail, ratio, row, samples
-from tests.synthetic import synthetic_run, true_rps
+from tests.synthetic import synthetic_run
+from tests.synthetic.stacks import true_rps
 
 
 def test_a_quiet_run_is_all_ok(quiet: tuple[Run, list[Record]]) -> None:
