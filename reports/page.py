@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from reports import findings, marks, openloop
+from reports.charts.counts import counts
 from reports.charts.cpu import cpu
 from reports.charts.forest import RatioRow, forest
 from reports.charts.latency import latency
@@ -21,6 +22,7 @@ from reports.charts.startup import startup
 from reports.charts.svg import Chart
 from reports.charts.throughput import throughput
 from reports.charts.warmup import warmup
+from reports.connections import count_panels, count_table, count_title
 from reports.data import embedded, json_for_script, runtime_choices
 from reports.engine import templates
 from reports.figures import count
@@ -180,6 +182,12 @@ def _figures(
         place = f"forest-{workload}" + (f"-{index + 1}" if index else "")
         subtitle = f"throughput on {fast} over throughput on {base}, same stack; paired by block, {ci}"
         found.append(FigureView("forest", place, title, subtitle, chart, ratios))
+    if tried := count_panels(summary, workload, places):
+        title = count_title(summary, workload)
+        subtitle = f"{name.units} per second over the number of connections, closed loop; geometric mean, {ci}"
+        listing = Listing(*count_table(summary, workload, places))
+        chart = counts(f"q{key}", tried, title, name.units)
+        found.append(FigureView("counts", f"counts-{workload}", title, subtitle, chart, listing=listing))
     rate = common_rate(summary, workload)
     if rate is not None and (ladders := openloop.rate_rows(summary, workload, rate, places)):
         offered = f"{rate:,.0f} {name.units} per second"

@@ -40,6 +40,13 @@ UNDERSTANDING = {
         "their axes. A dotted upright is the knee: the highest rate still served in time. A hollow mark: the stack did "
         "not keep up, so that its latency is that of a growing queue."
     ),
+    "counts": (
+        "Each dot is the geometric mean over processes with so many connections, its upright the 95 % interval; all "
+        "panels share their axes. The large mark is the best, written above: the capacity, as far as these numbers "
+        "of connections find it. Where its interval overlaps a neighbour's, either may be the best. All counts of a "
+        "process follow each other on the same warm server. A \N{GREATER-THAN OR EQUAL TO}: the load generator was the "
+        "limit at the main count."
+    ),
     "spectrum": (
         "Further right, fewer answers are slower: each step is another nine, so the right half is what one in a "
         "hundred and fewer had to wait. A flat line is an even server; one that rises at the end stalls now and then. "
