@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.charts.forest import RatioRow, forest
+from reports.charts.latency import Ladder, LatencyRow, latency
 from reports.charts.lines import Effort, lines_of_code, spread
-from reports.charts.rows import Mark, Row, label_sides, rows_chart
+from reports.charts.rows import Mark, Row, label_sides, rows_chart, wrapped
 from reports.charts.style import LinearScale, LogScale, plain
 from reports.charts.svg import Chart, _path
 from reports.charts.throughput import throughput
@@ -211,3 +212,64 @@ def test_a_shortened_path_goes_through_the_same_points(points: list[tuple[float,
     for (x, y), (a, b) in zip(points, back, strict=True):
         assert a == pytest.approx(x, abs=0.0501)
         assert b == pytest.approx(y, abs=0.0501)
+
+
+def written(chart: Chart) -> list[tuple[float, float, str]]:
+    """Return (left end, right end, text) of each text, as wide as the page's fonts make it at least."""
+    found = []
+    for group in parsed(chart).iter("g"):
+        style = chart.styles.get(group.get("class", ""), "")
+        size = re.search(r"font-size:([\d.]+)px", style)
+        if size is None:
+            continue
+        each = float(size[1]) * (0.6 if "700" in style else 0.55)
+        share = 1.0 if "end" in style else 0.5 if "middle" in style else 0.0
+        for element in group.iter("text"):
+            wide, x, text = each * len(element.text or ""), float(element.get("x", "0")), element.text or ""
+            found.append((x - share * wide, x + (1 - share) * wide, text))
+    return found
+
+
+LONG = "Starlette on Granian with rloop and RSGI"
+
+
+def test_nothing_is_cut_off_at_the_right() -> None:
+    """A bound with its arrow, label and runtime's name fits on the sheet where it is the rightmost."""
+    top = Mark("PyPy 3.11", "pypy", 90000.0, values=(90000.0, 90100.0), label="\u2265 90,000", censored=True)
+    low = Mark("CPython 3.13", "cpython", 1000.0, 950.0, 1050.0, (960.0, 1040.0), "1,000")
+    for marks in ((low, top), (top,)):
+        chart = throughput("a", [Row("x", "x", "stack-x", marks), row()], "t", "requests")
+        assert max(right for _, right, _ in written(chart)) <= chart.width
+        assert any(text == "\u2265 90,000" for _, _, text in written(chart))
+        assert any(text == "PyPy 3.11" for _, _, text in written(chart))
+
+
+def test_a_ladder_and_its_label_fit_on_the_sheet() -> None:
+    """The label of percentiles, with the runtime's name, is never cut off at the right."""
+    ladder = Ladder("CPython 3.13", "cpython", (("p50", 1.0), ("p99.9", 300.0)), "1.0 \u2192 300", "x")
+    chart = latency("l", [LatencyRow("x", "x", "stack-x", (ladder,))], "t", "l")
+    assert max(right for _, right, _ in written(chart)) <= chart.width
+
+
+def test_long_names_are_written_in_full() -> None:
+    """A name too long for its column stands on two lines, on the sheet, with nothing left out."""
+    ratio = RatioRow("a", LONG, "stack-a", "pypy", 2.0, 1.9, 2.1, (), True, "2", "a")
+    ladder = Ladder("PyPy 3.11", "pypy", (("p50", 1.0), ("p99", 3.0)), "1 \u2192 3", "x")
+    for chart in (
+        throughput("a", [Row("x", LONG, "stack-x", row().marks)], "t", "requests"),
+        forest("f", [ratio], title="t", measure="m", sides=("l", "r")),
+        latency("l", [LatencyRow("x", LONG, "stack-x", (ladder,))], "t", "l"),
+    ):
+        texts = written(chart)
+        assert LONG in " ".join(text for _, _, text in texts)
+        assert min(left for left, _, _ in texts) >= 0
+
+
+@given(st.text(alphabet="ab -@+", max_size=60), st.integers(10, 40))
+def test_a_wrapped_name_loses_nothing(text: str, limit: int) -> None:
+    """Two lines at most; put together again they are the name, and neither is much longer than half of it."""
+    name = " ".join(text.split())
+    lines = wrapped(name, limit)
+    assert 1 <= len(lines) <= 2
+    assert "".join(lines).replace(" ", "") == name.replace(" ", "")
+    assert len(lines) == 1 or len(name) > limit

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.charts.rows import BOTTOM, GAP, LINE, TOP, Frame, draw_axis, fitting, margin
+from reports.charts.rows import BOTTOM, GAP, LINE, TOP, Frame, draw_axis, margin, write_name
 from reports.charts.style import BAND, COLOURS, FAINT, INK, MUTED, SMALL, WIDTH, Canvas, LogScale
 from reports.charts.svg import Area, Chart, finish
 from reports.figures import axis_number
@@ -67,7 +67,7 @@ def _row(frame: Frame, row: RatioRow, top: float, index: int) -> None:
     canvas, scale, y = frame.canvas, frame.scale, top + ROW / 2 - 2
     if index % 2 == 0:
         canvas.box(0, top, canvas.width, ROW, colour=BAND)
-    canvas.text(frame.left - 8, top + ROW / 2, row.title, anchor="end", limit=fitting(frame.left))
+    write_name(canvas, frame.left, top + ROW / 2, row.title)
     ink = COLOURS[row.kind] if row.decided else FAINT
 
     def clip(value: float) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.charts.rows import BOTTOM, GAP, LINE, TOP, Frame, draw_axis, fitting, margin
-from reports.charts.style import BAND, COLOURS, INK, MUTED, SMALL, WIDTH, Canvas, LogScale
+from reports.charts.rows import BOTTOM, GAP, LINE, NAME, TOP, Frame, draw_axis, end_for, label_width, margin, write_name
+from reports.charts.style import BAND, COLOURS, INK, MUTED, SMALL, Canvas, LogScale
 from reports.charts.svg import Area, Chart, finish
 from reports.figures import axis_number
 
@@ -35,7 +35,6 @@ class LatencyRow:
 
 
 TICKS = {"p90": 8.0, "p99": 11.0, "p99.9": 8.0}
-RIGHT = 132.0
 
 
 def latency(name: str, rows: Sequence[LatencyRow], title: str, label: str) -> Chart:
@@ -44,7 +43,8 @@ def latency(name: str, rows: Sequence[LatencyRow], title: str, label: str) -> Ch
     bottom = TOP + sum(max(1, len(row.ladders)) * LINE + GAP for row in rows)
     canvas = Canvas(bottom + BOTTOM)
     values = [value for row in rows for ladder in row.ladders for _, value in ladder.steps]
-    frame = Frame(canvas, LogScale(values, left + 8, WIDTH - RIGHT), left, WIDTH - RIGHT, TOP, bottom)
+    right = end_for(_beside(rows), values, left + 8, canvas.width)
+    frame = Frame(canvas, LogScale(values, left + 8, right), left, right, TOP, bottom)
     draw_axis(frame, label, axis_number)
     named: set[str] = set()
     y = TOP
@@ -52,7 +52,7 @@ def latency(name: str, rows: Sequence[LatencyRow], title: str, label: str) -> Ch
         tall = max(1, len(row.ladders)) * LINE + GAP
         if index % 2 == 0:
             canvas.box(0, y, canvas.width, tall, colour=BAND)
-        canvas.text(left - 8, y + tall / 2, row.title, anchor="end", limit=fitting(left))
+        write_name(canvas, left, y + tall / 2, row.title)
         middle = y + GAP / 2 + LINE / 2
         for ladder in row.ladders:
             _ladder(frame, ladder, middle, named)
@@ -63,6 +63,16 @@ def latency(name: str, rows: Sequence[LatencyRow], title: str, label: str) -> Ch
     return finish(
         canvas, name, title, "Latency percentiles, one row a stack. The table holds p50 and p99.", frame.areas
     )
+
+
+def _beside(rows: Sequence[LatencyRow]) -> list[tuple[float, float]]:
+    """Return for each ladder its last step and how much is written right of it (pixels)."""
+    found, named = [], set()
+    for ladder in (ladder for row in rows for ladder in row.ladders if ladder.steps):
+        name = ladder.version or ("" if ladder.runtime in named else ladder.runtime)
+        named.add(ladder.runtime)
+        found.append((ladder.steps[-1][1], 8 + label_width(ladder.label) + NAME * len(name)))
+    return found
 
 
 def _ladder(frame: Frame, ladder: Ladder, y: float, named: set[str]) -> None:
@@ -88,7 +98,7 @@ def _ladder(frame: Frame, ladder: Ladder, y: float, named: set[str]) -> None:
     edge = points[-1][1] + 8
     canvas.text(edge, y, ladder.label, size=SMALL, colour=INK)
     if ladder.version:
-        canvas.text(edge + 6.3 * len(ladder.label) + 8, y, ladder.version, size=SMALL, colour=ink, limit=12)
+        canvas.text(edge + label_width(ladder.label), y, ladder.version, size=SMALL, colour=ink, limit=12)
     elif ladder.runtime not in named:
-        canvas.text(edge + 6.3 * len(ladder.label) + 8, y, ladder.runtime, size=SMALL, colour=ink, bold=True, limit=30)
+        canvas.text(edge + label_width(ladder.label), y, ladder.runtime, size=SMALL, colour=ink, bold=True, limit=30)
     named.add(ladder.runtime)

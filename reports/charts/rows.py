@@ -7,10 +7,10 @@ processes mostly were not steady; an arrow is a lower bound. A cell without a fi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from reports.charts.style import BAND, COLOURS, FAINT, GRID, INK, MUTED, SMALL, WIDTH, Canvas, LogScale
+from reports.charts.style import BAND, COLOURS, FAINT, GRID, INK, MUTED, SMALL, Canvas, LogScale
 from reports.charts.svg import Area, Chart, finish
 from reports.figures import axis_number
 
@@ -20,9 +20,17 @@ GAP = 11.0
 """Space between rows."""
 TOP = 26.0
 BOTTOM = 42.0
-RIGHT = 108.0
 ROOM = 48.0
 """Kept free left of the scale, for labels that stand there."""
+LETTER = 7.1
+"""Width of a letter of a name (pixels), a little more than most fonts take."""
+WIDEST = 330.0
+EDGE = 12.0
+"""Kept free at the right of every scale."""
+ARROW = 22.0
+"""Length of a bound's arrow with its mark's half."""
+NAME = 7.2
+"""Width of a letter of a runtime's name beside a figure."""
 DODGE = 6.0
 """How far the processes' dots lie under their interval."""
 
@@ -73,14 +81,31 @@ class Frame:
 
 
 def margin(titles: Sequence[str], most: float = 190.0) -> float:
-    """Return the width of the column of names (pixels)."""
+    """Return the width of the column of names (pixels): `most`, or more where a name needs it even on two lines."""
     longest = max((len(title) for title in titles), default=8)
-    return min(most, max(84.0, 7.0 * longest + 18))
+    halves = max((len(line) for title in titles for line in wrapped(title, fitting(most))), default=8)
+    return max(84.0, min(most, LETTER * longest + 18), min(WIDEST, LETTER * halves + 18))
 
 
 def fitting(left: float) -> int:
     """Return how many characters of a name fit into its column."""
-    return int((left - 14) / 6.8)
+    return int((left - 17) / LETTER)
+
+
+def wrapped(title: str, limit: int) -> list[str]:
+    """Return a name on one line, or on two of about the same length where it is longer than the limit."""
+    if len(title) <= limit:
+        return [title]
+    places = [i for i, c in enumerate(title) if c in " -@+" and 0 < i < len(title) - 1] or [len(title) // 2]
+    place = min(places, key=lambda i: (abs(2 * i - len(title)), i))
+    return [title[:place].rstrip(), title[place:].lstrip()]
+
+
+def write_name(canvas: Canvas, left: float, y: float, title: str) -> None:
+    """Write a stack's name at the right of its column, its middle at y."""
+    lines = wrapped(title, fitting(left))
+    for index, line in enumerate(lines):
+        canvas.text(left - 8, y + (index - (len(lines) - 1) / 2) * 13, line, anchor="end", limit=fitting(left) + 1)
 
 
 def height(rows: Sequence[Row]) -> float:
@@ -121,7 +146,8 @@ def rows_chart(
     left = margin([row.title for row in rows])
     bottom = TOP + height(rows)
     canvas = Canvas(bottom + BOTTOM)
-    frame = Frame(canvas, LogScale(values, left + ROOM, WIDTH - RIGHT), left, WIDTH - RIGHT, TOP, bottom)
+    right = right_end(rows, values, left + ROOM, canvas.width, joined=joined)
+    frame = Frame(canvas, LogScale(values, left + ROOM, right), left, right, TOP, bottom)
     draw_axis(frame, label, number)
     pen = Pen(frame, joined=joined)
     y = TOP
@@ -129,6 +155,41 @@ def rows_chart(
         y = pen.row(row, y, index)
     pen.flush()
     return finish(canvas, name, title, description, frame.areas)
+
+
+def right_end(rows: Sequence[Row], values: Sequence[float], left: float, width: float, *, joined: bool) -> float:
+    """Return where the scale must end for all labels that stand right of their marks to fit on the sheet."""
+    scale = LogScale(values, left, width - EDGE)
+    named: set[str] = set()
+    beside = []
+    for row in rows:
+        places = [scale(mark.value) if mark.value and joined else None for mark in row.marks]
+        for mark, to_left in zip(row.marks, label_sides(places, left - 8), strict=True):
+            if mark.value is None:
+                continue
+            name = mark.version or ("" if mark.runtime in named else mark.runtime)
+            named.add(mark.runtime)
+            if not to_left:
+                furthest = max(mark.value, mark.high or 0, mark.start or 0, *mark.values)
+                wide = (ARROW if mark.censored else 5) + 6 + label_width(mark.label) + NAME * len(name)
+                beside.append((furthest, wide))
+    return end_for(beside, values, left, width)
+
+
+def end_for(beside: Iterable[tuple[float, float]], values: Sequence[float], left: float, width: float) -> float:
+    """Return where a scale from `left` must end so that, right of each value, so many pixels are on the sheet."""
+    scale = LogScale(values, left, width - EDGE)
+    least = scale.right
+    for value, wide in beside:
+        share = (scale(value) - left) / (scale.right - left)
+        if share > 0:
+            least = min(least, left + (width - 2 - wide - left) / share)
+    return max(least, left + 60)
+
+
+def label_width(label: str) -> float:
+    """Return how wide a figure beside a mark is, with the blank after it (pixels)."""
+    return 6.4 * len(label) + 8
 
 
 class Pen:
@@ -151,7 +212,7 @@ class Pen:
         tall = max(1, len(row.marks)) * LINE + GAP
         if index % 2 == 0:
             frame.canvas.box(0, y, frame.canvas.width, tall, colour=BAND)
-        frame.canvas.text(frame.left - 8, y + tall / 2, row.title, anchor="end", limit=fitting(frame.left))
+        write_name(frame.canvas, frame.left, y + tall / 2, row.title)
         middle = y + GAP / 2 + LINE / 2 - 2
         placed: list[tuple[float, float]] = []
         places = [frame.scale(mark.value) if mark.value and self.joined else None for mark in row.marks]
@@ -183,15 +244,15 @@ class Pen:
             ends += [scale(mark.low), scale(mark.high)]
         if mark.censored:
             self.arrows.setdefault(ink, []).extend(arrow(x, y))
-            ends.append(x + 22)
+            ends.append(x + ARROW)
         self.dots.setdefault(ink, []).extend((scale(value), y + DODGE) for value in mark.values)
         self.marks.setdefault((mark.kind, mark.hollow), []).append((x, y))
         name = mark.version or ("" if mark.runtime in self.named else mark.runtime)
         self.named.add(mark.runtime)
-        wide = 6.4 * len(mark.label) + 8
+        wide = label_width(mark.label)
         if left:
             canvas.text(min(ends) - 6, y, mark.label, anchor="end", size=SMALL, colour=INK, limit=40)
-            if min(ends) - 6 - wide - 7.2 * len(name) > self.frame.left:  # the legend has it too
+            if min(ends) - 6 - wide - NAME * len(name) > self.frame.left:  # the legend has it too
                 canvas.text(
                     min(ends) - 6 - wide, y, name, anchor="end", size=SMALL, colour=ink, bold=not mark.version, limit=24
                 )
