@@ -29,23 +29,23 @@ class Differences:
 def differences(a: Run, b: Run) -> Differences:
     """Return what differs between two runs, A's side first."""
     refused = [
-        *_listed("the machines differ", machine_differences(a.machine, b.machine)),
-        *_listed("they were measured differently", setting_differences(a, b)),
+        *listed("the machines differ", machine_differences(a.machine, b.machine)),
+        *listed("they were measured differently", setting_differences(a, b)),
     ]
     told = [
-        *_listed("the machines differ", tuning_differences(a.machine, b.machine)),
-        *_listed("their precision differs", precision_differences(a, b)),
-        *_listed("the source differs", _sources(a, b)),
+        *listed("the machines differ", tuning_differences(a.machine, b.machine)),
+        *listed("their precision differs", precision_differences(a, b)),
+        *listed("the source differs", _sources(a, b)),
         *_interpreters(a, b),
-        *_listed("packages differ", dict.fromkeys(_packages(a, b))),
+        *listed("packages differ", dict.fromkeys(_packages(a, b))),
     ]
-    commits = [run.suite.get("commit") or "not known" for run in (a, b)]
+    commits = [str(run.suite.get("commit") or "not known") for run in (a, b)]
     if commits[0] != commits[1]:
-        told.append(f"the suite's commits differ: {commits[0]} and {commits[1]}")
+        told.append(f"the suite's commits differ: {commits[0][:12]} and {commits[1][:12]}")
     return Differences(refused, told)
 
 
-def _listed(what: str, phrases: Iterable[str]) -> Iterator[str]:
+def listed(what: str, phrases: Iterable[str]) -> Iterator[str]:
     """One sentence of all phrases of a kind; none where there are none."""
     found = list(phrases)
     if found:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,15 +18,15 @@ from scipy import special
 
 from reports import build
 from reports.charts.forest import RatioRow, forest
-from reports.differences import Differences, differences
+from reports.differences import Differences, differences, listed
 from reports.engine import templates
-from reports.figures import count, interval, significant, times
-from reports.findings import titles
-from reports.names import anchors, runtime_kind, runtime_name, workload_name
-from reports.page import FigureView, chart_styles
-from results.schema import Run
+from reports.figures import count, interval, significant, spoken, times
+from reports.names import runtime_kind, runtime_name, workload_name
+from reports.page import FigureView, chart_styles, legend
+from reports.trust import Tile
+from results.schema import Cell, Run
 from results.statistics import holm
-from results.summary import CellSummary, Estimate, Summary
+from results.summary import CellSummary, Estimate, Summary, Trust
 
 Side = tuple[Run, Summary]
 
@@ -86,7 +86,11 @@ def lines(a: Summary, b: Summary) -> list[Line]:
 def _line(mine: CellSummary, other: CellSummary, a: Estimate, b: Estimate, claims: bool) -> Line:
     line = Line(mine, other, a.value / b.value)
     names = mine.packages.keys() | other.packages.keys()
-    line.packages = sorted(n for n in names if mine.packages.get(n) != other.packages.get(n))
+    line.packages = [
+        f"{name} {mine.packages.get(name, 'absent')}, in B {other.packages.get(name, 'absent')}"
+        for name in sorted(names)
+        if mine.packages.get(name) != other.packages.get(name)
+    ]
     if not claims:
         line.why = "one of the runs makes no claims"
     elif mine.censored or other.censored:
@@ -134,14 +138,74 @@ def headline(found: Sequence[Line], a: str, b: str) -> str:
     return f"Of {count(claimed, 'cell')}, {faster} became faster, {slower} slower, {undecided} undecided"
 
 
+@dataclass(frozen=True)
+class Change:
+    """What became of a stack: the cells of it that were decided one way, and their ratios from least to most."""
+
+    title: str
+    lines: list[Line]
+    of: int
+
+    @property
+    def ratios(self) -> str:
+        """The ratios, as one figure or as the range of them."""
+        least, most = (times(choose(line.value for line in self.lines)) for choose in (min, max))
+        return least if least == most else f"{least} to {most}"
+
+    @property
+    def where(self) -> str:
+        """In which cells: both words where it is one, else how many of those that can be decided."""
+        if len(self.lines) == 1:
+            [line] = self.lines
+            return f"in {workload_name(line.a.workload).heading} on {runtime_name(line.a.runtime)}"
+        if len(self.lines) == self.of:
+            return "in both cells" if self.of == 2 else f"in all {self.of} cells"
+        return f"in {len(self.lines)} of {self.of} cells"
+
+
+def changes(found: Sequence[Line], verdict: str) -> list[Change]:
+    """Return the stacks that have cells with this verdict, the farthest from 1 first."""
+    stacks: dict[str, list[Line]] = {}
+    for line in found:
+        if line.p is not None:
+            stacks.setdefault(line.a.stack, []).append(line)
+    decided = [
+        Change(claimed[0].a.title, those, len(claimed))
+        for claimed in stacks.values()
+        if (those := [line for line in claimed if line.verdict == verdict])
+    ]
+    return sorted(decided, key=lambda c: (-max(abs(math.log(line.value)) for line in c.lines), c.title))
+
+
+def tiles(a: Side, b: Side, differ: Differences) -> list[Tile]:
+    """Return how far the comparison can be trusted: each side, and whether they were made alike."""
+    alike = Tile("alike", "machine and settings", "what must be equal is equal", "good")
+    if differ.refused:
+        alike = Tile("not alike", "machine and settings", "the ratios compare more than the stacks", "bad")
+    return [alike, *(_side(name, summary.trust) for name, (_, summary) in (("A", a), ("B", b)))]
+
+
+def _side(name: str, trust: Trust) -> Tile:
+    parts = [
+        f"{number} {word}"
+        for number, word in ((trust.processes_flagged, "flagged"), (trust.processes_failed, "failed"))
+        if number
+    ]
+    detail = f"of {count(trust.processes_done, 'process', 'processes')}, {spoken(parts) or 'none was flagged'}"
+    blocks = str(trust.blocks_done) if trust.finished else f"{trust.blocks_done} of {trust.blocks_planned}"
+    return Tile(blocks, f"blocks in {name}", detail, "good" if trust.finished and not parts else "mind")
+
+
 def render(a: Side, b: Side, found: Sequence[Line], differ: Differences, limit: float | None) -> str:
     """Return the page."""
-    names = titles(a[1])
-    places = anchors(sorted(names))
+    places = {line.a.cell: f"cell-{number}" for number, line in enumerate(found, 1)}
+    marks = legend(sorted((line.a for line in found), key=lambda cell: cell.runtime))
+    # Where a shape stands for one runtime only, it tells which; else each row says it.
+    told = len({line.a.runtime for line in found}) == len({runtime_kind(line.a.runtime) for line in found})
     figures = [
         figure
         for workload in a[1].workloads
-        if (figure := _figure(workload, [x for x in found if x.a.workload == workload], places))
+        if (figure := _figure(workload, [x for x in found if x.a.workload == workload], places, told))
     ]
     return (
         templates()
@@ -151,6 +215,9 @@ def render(a: Side, b: Side, found: Sequence[Line], differ: Differences, limit: 
             b=b[0],
             headline=headline(found, a[0].run_id, b[0].run_id),
             differ=differ,
+            changes=[(word, group) for word in ("slower", "faster") if (group := changes(found, word))],
+            tiles=tiles(a, b, differ),
+            legend=marks,
             lines=found,
             limit=limit,
             regressed=[line for line in found if limit is not None and line.regressed(limit)],
@@ -167,10 +234,10 @@ def _only(one: Summary, other: Summary) -> list[str]:
     return [f"{c.title}, {runtime_name(c.runtime)}, {c.workload}" for c in one.cells if c.rps and c.cell not in have]
 
 
-def _figure(workload: str, found: Sequence[Line], places: dict[str, str]) -> FigureView | None:
+def _figure(workload: str, found: Sequence[Line], places: Mapping[Cell, str], told: bool) -> FigureView | None:
     if not found:
         return None
-    rows = [_row(line, places) for line in found]
+    rows = [_row(line, places, told) for line in found]
     name = workload_name(workload)
     title = f"{name.heading}: throughput in A over B"
     key = "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}" for c in workload)
@@ -179,14 +246,14 @@ def _figure(workload: str, found: Sequence[Line], places: dict[str, str]) -> Fig
     return FigureView("versus", f"versus-{workload}", title, subtitle, chart)
 
 
-def _row(line: Line, places: dict[str, str]) -> RatioRow:
+def _row(line: Line, places: Mapping[Cell, str], told: bool) -> RatioRow:
     name = runtime_name(line.a.runtime)
     label = times(line.value) + (f"  [{interval(line.low, line.high)}]" if line.low is not None else "")
     p = f"\np = {significant(line.p, 2)} (Holm)" if line.p is not None else f"\n{line.why}"
     return RatioRow(
         stack=line.a.stack,
-        title=f"{line.a.title}, {name}",
-        anchor=f"row-{places[line.a.stack]}",
+        title=line.a.title if told else f"{line.a.title}, {name}",
+        anchor=places[line.a.cell],
         kind=runtime_kind(line.a.runtime),
         value=line.value,
         low=line.low,
@@ -224,8 +291,8 @@ def run(folders: tuple[Path, Path], out: Path | None, limit: float | None, *, an
         print(f"reports: note: {text}", file=sys.stderr)
     said = headline(found, a, b)
     print(said)
-    for text in _only(summary_b, summary_a):
-        print(f"only in B: {text}")
+    for text in listed("only in B", _only(summary_b, summary_a)):
+        print(text)
     regressed = [line for line in found if limit is not None and line.regressed(limit)]
     for line in regressed:
         print(f"slower: {line.a.cell}: {times(line.value)} [{interval(line.low, line.high)}]")

@@ -87,7 +87,7 @@ def test_what_a_comparison_is_for_is_told() -> None:
         "CPython 3.13 is 3.13.2 (synthetic) and 3.13.1 (synthetic)",
         "PyPy 3.11 is 7.3.19 (other) and 7.3.19 (synthetic)",
         "packages differ: h11 is 0.17.0 and 0.16.0; h11 is not installed and 0.16.0",
-        f"the suite's commits differ: {'1' * 40} and {'0' * 40}",
+        f"the suite's commits differ: {'1' * 12} and {'0' * 12}",
     ]
 
 

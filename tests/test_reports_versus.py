@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from scipy import stats
 
 from reports import versus
 from reports.cli import main
+from reports.differences import differences
 from results.schema import Record, Run, Sample
 from results.summarise import summarise
+from tests.pages import Page
 from tests.synthetic import synthetic_run, write
+from tests.test_reports_hostile import HOSTILE, hostile_run
 
 
 def slowed(records: list[Record], factor: float, stack: str = "tornado") -> list[Record]:
@@ -174,4 +178,58 @@ def test_what_no_longer_answers_is_told_to_the_gate(tmp_path: Path, capsys: pyte
     """A cell with figures in B only is named on the terminal: a stack that broke matters as much as a slow one."""
     a, b = stored(tmp_path, synthetic_run(2, workloads=("hello",), blocks=5, seed=2, faults=False, windows=4), two(1))
     assert compared(tmp_path, a, b, "--fail-on-regression", "5%") == 0
-    assert "only in B: Twisted, CPython 3.13, hello" in capsys.readouterr().out
+    assert "only in B: Twisted, CPython 3.13, hello; Twisted, PyPy 3.11, hello" in capsys.readouterr().out
+
+
+def test_a_mark_leads_to_its_row(tmp_path: Path) -> None:
+    """Every place that the page links to is in the page: a chart's mark leads to the cell's row in the table."""
+    a, b = stored(tmp_path, two(1), two(2))
+    assert compared(tmp_path, a, b) == 0
+    page = Page((tmp_path / "v.html").read_text())
+    places = {href.removeprefix("#") for href in page.attributes("href") if href.startswith("#")}
+    assert places <= set(page.attributes("id"))
+    assert len({place for place in places if place.startswith("cell-")}) == 6
+
+
+def test_what_became_of_each_stack_is_said_first(tmp_path: Path) -> None:
+    """The verdict names the stacks with the range of their ratios, the slower ones first, and in how many cells."""
+    run, records = two(2)
+    a, b = stored(tmp_path, (run, slowed(slowed(records, 0.8), 1.5, "twisted")), two(1))
+    assert compared(tmp_path, a, b) == 0
+    text = " ".join(Page((tmp_path / "v.html").read_text()).text.split())
+    assert re.search(r"Slower in A ?Tornado 0\.\d+. to 0\.\d+. ?in both cells Faster in A ?Twisted 1\.\d+. to 1", text)
+    assert text.index("Slower in A") < text.index("How far to trust it") < text.index("By workload")
+
+
+def test_a_change_in_one_cell_names_it() -> None:
+    """One cell of several: workload and runtime stand there instead of a count."""
+    run, records = two(2)
+    for record in records:
+        if isinstance(record, Sample) and record.load and str(record.cell) == "tornado / pypy3.11 / hello":
+            record.load.rps *= 0.5
+    found = versus.lines(summarise(run, records), summarise(*two(1)))
+    [change] = versus.changes(found, "slower")
+    assert (change.title, change.where) == ("Tornado", "in hello on PyPy 3.11")
+    assert versus.changes(found, "faster") == []
+
+
+def test_versions_that_differ_stand_in_their_rows(tmp_path: Path) -> None:
+    """Beside a stack whose packages changed stand both versions."""
+    run, records = two(2)
+    for environment in run.environments:
+        environment.packages |= {"tornado": "6.5.9"} if environment.stack == "tornado" else {}
+    a, b = stored(tmp_path, (run, records), two(1))
+    assert compared(tmp_path, a, b) == 0
+    assert (tmp_path / "v.html").read_text().count("<small>tornado 6.5.9, in B 2.6.0</small>") == 2
+
+
+def test_hostile_strings_stay_text_in_a_comparison(tmp_path: Path) -> None:
+    """Names, versions and facts of the two runs are text, wherever the page says them."""
+    first, second = hostile_run(), hostile_run()
+    first[0].run_id, second[0].run_id = f"a{HOSTILE}", f"b{HOSTILE}"
+    first[0].machine["cpu_model"] = first[0].suite["commit"] = f"other {HOSTILE}"
+    (a, ours), (b, theirs) = ((run, summarise(run, records)) for run, records in (first, second))
+    page = versus.render((a, ours), (b, theirs), versus.lines(ours, theirs), differences(a, b), 0.05)
+    tags = {tag for tag, _ in Page(page).tags}
+    assert not tags & {"img", "script"}
+    assert not [name for _, attrs in Page(page).tags for name in attrs if name.startswith("on")]
