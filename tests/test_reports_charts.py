@@ -13,7 +13,7 @@ from reports.charts.forest import RatioRow, forest
 from reports.charts.latency import Ladder, LatencyRow, latency
 from reports.charts.lines import Effort, lines_of_code, spread
 from reports.charts.rows import Mark, Row, label_sides, rows_chart, wrapped
-from reports.charts.style import LinearScale, LogScale, plain
+from reports.charts.style import NARROW, LinearScale, LogScale, plain
 from reports.charts.svg import Chart, _path
 from reports.charts.throughput import throughput
 
@@ -28,8 +28,8 @@ def row(name: str = "tornado", **options: object) -> Row:
 
 
 def parsed(chart: Chart) -> ET.Element:
-    """Parse a chart as XML."""
-    return ET.fromstring(chart.svg)
+    """Parse a chart as XML: its drawing, and the narrow one where it has one."""
+    return ET.fromstring(f"<g>{chart.svg}</g>")
 
 
 def test_the_same_rows_give_the_same_bytes() -> None:
@@ -111,7 +111,8 @@ def test_a_lower_bound_has_an_arrow_and_no_interval() -> None:
     """A censored mark adds the three strokes of an arrow."""
     plainly = rows_chart("a", [row()], title="t", description="d", label="l")
     bounded = rows_chart("a", [row(censored=True)], title="t", description="d", label="l")
-    assert bounded.svg.count("<path") == plainly.svg.count("<path") + 1
+    for before, after in zip(parsed(plainly), parsed(bounded), strict=True):  # both sheets
+        assert len(list(after.iter("path"))) == len(list(before.iter("path"))) + 1
 
 
 def test_a_hollow_mark_is_filled_with_paper() -> None:
@@ -214,10 +215,10 @@ def test_a_shortened_path_goes_through_the_same_points(points: list[tuple[float,
         assert b == pytest.approx(y, abs=0.0501)
 
 
-def written(chart: Chart) -> list[tuple[float, float, str]]:
-    """Return (left end, right end, text) of each text, as wide as the page's fonts make it at least."""
+def written(chart: Chart, sheet: str = "chart") -> list[tuple[float, float, str]]:
+    """Return (left end, right end, text) of each text of a sheet, as wide as the page's fonts make it at least."""
     found = []
-    for group in parsed(chart).iter("g"):
+    for group in next(svg for svg in parsed(chart) if svg.get("class") == sheet).iter("g"):
         style = chart.styles.get(group.get("class", ""), "")
         size = re.search(r"font-size:([\d.]+)px", style)
         if size is None:
@@ -273,3 +274,40 @@ def test_a_wrapped_name_loses_nothing(text: str, limit: int) -> None:
     assert 1 <= len(lines) <= 2
     assert "".join(lines).replace(" ", "") == name.replace(" ", "")
     assert len(lines) == 1 or len(name) > limit
+
+
+def phone_charts() -> list[Chart]:
+    """Make each kind of chart that has rows, with long names and bounds."""
+    top = Mark("PyPy 3.11", "pypy", 90000.0, values=(90000.0, 90100.0), label="\u2265 90,000", censored=True)
+    failed = Mark("CPython 3.13", "cpython", None, note="CPython 3.13: failed at environment: " + "no compiler " * 9)
+    ratio = RatioRow("x", LONG, "stack-x", "pypy", 0.795, 0.771, 0.821, (), True, "0.795x [0.771-0.821] *", "a")
+    ladder = Ladder("PyPy 3.11", "pypy", (("p50", 1.0), ("p99.9", 300.0)), "1.0 \u2192 300", "x", version="3.11")
+    measure = "throughput on PyPy 3.11 over CPython 3.13"
+    return [
+        throughput("a", [Row("x", LONG, "stack-x", (failed, top)), row()], "t", "requests"),
+        forest("f", [ratio], title="t", measure=measure, sides=("CPython 3.13 faster", "PyPy 3.11 faster")),
+        latency("l", [LatencyRow("x", LONG, "stack-x", (ladder,))], "t", "less is better, ms, logarithmic, open loop"),
+    ]
+
+
+def test_charts_of_rows_are_drawn_again_for_a_phone() -> None:
+    """The narrow sheet fits 328 pixels, has each name in full on a line of its own, and all figures of the wide one."""
+    for chart in phone_charts():
+        texts = written(chart, "chart narrow")
+        assert min(left for left, _, _ in texts) >= 0
+        assert max(right for _, right, text in texts if "failed" not in text) <= NARROW
+        assert LONG in [text for _, _, text in texts]
+        figures = {text for _, _, text in written(chart) if re.search("[0-9] .?[0-9]|, ?[0-9]{3}$", text)}
+        assert {text for text in figures if "\u2265" in text or "[" in text} <= {text for _, _, text in texts}
+
+
+def test_the_narrow_sheet_is_the_same_chart_to_a_screen_reader() -> None:
+    """It is called and described by the wide one's words, has no ids of its own, and its links are not read again."""
+    for chart in phone_charts():
+        narrow = next(svg for svg in parsed(chart) if svg.get("class") == "chart narrow")
+        assert not [element for element in narrow.iter() if "id" in element.attrib]
+        drawing, areas = list(narrow)
+        assert drawing.get("aria-labelledby") == f"{chart.name}-t {chart.name}-d"
+        assert areas.get("aria-hidden") == "true"
+        assert {area.get("tabindex") for area in areas} == {"-1"}
+        assert "#stack-x" in {area.get("href") for area in areas}

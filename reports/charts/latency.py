@@ -5,8 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.charts.rows import BOTTOM, GAP, LINE, NAME, TOP, Frame, draw_axis, end_for, label_width, margin, write_name
-from reports.charts.style import BAND, COLOURS, INK, MUTED, SMALL, Canvas, LogScale
+from reports.charts.rows import (
+    BOTTOM,
+    GAP,
+    HEAD,
+    LINE,
+    NAME,
+    TOP,
+    Frame,
+    draw_axis,
+    end_for,
+    label_width,
+    margin,
+    write_name,
+    write_note,
+)
+from reports.charts.style import BAND, COLOURS, INK, MUTED, NARROW, SMALL, WIDTH, Canvas, LogScale
 from reports.charts.svg import Area, Chart, finish
 from reports.figures import axis_number
 
@@ -39,38 +53,46 @@ TICKS = {"p90": 8.0, "p99": 11.0, "p99.9": 8.0}
 
 def latency(name: str, rows: Sequence[LatencyRow], title: str, label: str) -> Chart:
     """Draw latency ladders on a logarithmic axis of milliseconds."""
-    left = margin([row.title for row in rows])
-    bottom = TOP + sum(max(1, len(row.ladders)) * LINE + GAP for row in rows)
-    canvas = Canvas(bottom + BOTTOM)
+    wide, narrow = (_sheet(rows, width, label) for width in (WIDTH, NARROW))
+    description = "Latency percentiles, one row a stack. The table holds p50 and p99."
+    return finish(wide.canvas, name, title, description, wide.areas, (narrow.canvas, narrow.areas))
+
+
+def _sheet(rows: Sequence[LatencyRow], width: float, label: str) -> Frame:
+    head = HEAD if width < WIDTH else 0.0
+    left = 0.0 if head else margin([row.title for row in rows])
+    bottom = TOP + sum(head + max(1, len(row.ladders)) * LINE + GAP for row in rows)
+    canvas = Canvas(bottom + BOTTOM + head, width)
     values = [value for row in rows for ladder in row.ladders for _, value in ladder.steps]
-    right = end_for(_beside(rows), values, left + 8, canvas.width)
-    frame = Frame(canvas, LogScale(values, left + 8, right), left, right, TOP, bottom)
+    right = end_for(_beside(rows, named=bool(head)), values, left + 8, width)
+    frame = Frame(canvas, LogScale(values, left + 8, right), left, right, TOP, bottom, head)
     draw_axis(frame, label, axis_number)
     named: set[str] = set()
     y = TOP
     for index, row in enumerate(rows):
-        tall = max(1, len(row.ladders)) * LINE + GAP
+        tall = head + max(1, len(row.ladders)) * LINE + GAP
         if index % 2 == 0:
             canvas.box(0, y, canvas.width, tall, colour=BAND)
-        write_name(canvas, left, y + tall / 2, row.title)
-        middle = y + GAP / 2 + LINE / 2
+        write_name(frame, y, tall, row.title)
+        if head:
+            frame.areas.append(Area(0, y, canvas.width, tall, "", f"#{row.anchor}", row.stack))
+        middle = y + head + GAP / 2 + LINE / 2 - (2 if head else 0)
         for ladder in row.ladders:
             _ladder(frame, ladder, middle, named)
-            key = f"{row.stack}|{ladder.runtime}"
-            frame.areas.append(Area(0, middle - LINE / 2, canvas.width, LINE, ladder.hover, f"#{row.anchor}", key))
+            if not head:
+                key = f"{row.stack}|{ladder.runtime}"
+                frame.areas.append(Area(0, middle - LINE / 2, canvas.width, LINE, ladder.hover, f"#{row.anchor}", key))
             middle += LINE
         y += tall
-    return finish(
-        canvas, name, title, "Latency percentiles, one row a stack. The table holds p50 and p99.", frame.areas
-    )
+    return frame
 
 
-def _beside(rows: Sequence[LatencyRow]) -> list[tuple[float, float]]:
+def _beside(rows: Sequence[LatencyRow], *, named: bool) -> list[tuple[float, float]]:
     """Return for each ladder its last step and how much is written right of it (pixels)."""
-    found, named = [], set()
+    found, known = [], set()
     for ladder in (ladder for row in rows for ladder in row.ladders if ladder.steps):
-        name = ladder.version or ("" if ladder.runtime in named else ladder.runtime)
-        named.add(ladder.runtime)
+        name = ladder.version or ("" if named or ladder.runtime in known else ladder.runtime)
+        known.add(ladder.runtime)
         found.append((ladder.steps[-1][1], 8 + label_width(ladder.label) + NAME * len(name)))
     return found
 
@@ -78,7 +100,7 @@ def _beside(rows: Sequence[LatencyRow]) -> list[tuple[float, float]]:
 def _ladder(frame: Frame, ladder: Ladder, y: float, named: set[str]) -> None:
     canvas, scale, ink = frame.canvas, frame.scale, COLOURS[ladder.kind]
     if not ladder.steps:
-        canvas.text(frame.left + 8, y, ladder.note, size=SMALL, colour=MUTED, limit=72)
+        write_note(frame, y, ladder.note)
         return
     points = [(step, scale(value)) for step, value in ladder.steps]
     canvas.lines([[(points[0][1], y), (points[-1][1], y)]], colour=ink, width=1.6, alpha=0.55, order=2)
@@ -99,6 +121,6 @@ def _ladder(frame: Frame, ladder: Ladder, y: float, named: set[str]) -> None:
     canvas.text(edge, y, ladder.label, size=SMALL, colour=INK)
     if ladder.version:
         canvas.text(edge + label_width(ladder.label), y, ladder.version, size=SMALL, colour=ink, limit=12)
-    elif ladder.runtime not in named:
+    elif ladder.runtime not in named and not frame.head:
         canvas.text(edge + label_width(ladder.label), y, ladder.runtime, size=SMALL, colour=ink, bold=True, limit=30)
     named.add(ladder.runtime)

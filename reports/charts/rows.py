@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from reports.charts.style import BAND, COLOURS, FAINT, GRID, INK, MUTED, SMALL, Canvas, LogScale
+from reports.charts.style import BAND, COLOURS, FAINT, GRID, INK, MUTED, NARROW, SMALL, WIDTH, Canvas, LogScale
 from reports.charts.svg import Area, Chart, finish
 from reports.figures import axis_number
 
@@ -20,6 +20,8 @@ GAP = 11.0
 """Space between rows."""
 TOP = 26.0
 BOTTOM = 42.0
+HEAD = 17.0
+"""Height of the line above a row that holds the stack's name, on a narrow sheet."""
 ROOM = 48.0
 """Kept free left of the scale, for labels that stand there."""
 LETTER = 7.1
@@ -69,7 +71,10 @@ class Row:
 
 @dataclass
 class Frame:
-    """Where things are on a rows chart: the scale across, and the middle of each line."""
+    """Where things are on a rows chart: the scale across, and the middle of each line.
+
+    `head` is the height of the line that a stack's name has above its row on a narrow sheet, 0 on a wide one.
+    """
 
     canvas: Canvas
     scale: LogScale
@@ -77,6 +82,7 @@ class Frame:
     right: float
     top: float
     bottom: float
+    head: float = 0.0
     areas: list[Area] = field(default_factory=list)
 
 
@@ -101,16 +107,22 @@ def wrapped(title: str, limit: int) -> list[str]:
     return [title[:place].rstrip(), title[place:].lstrip()]
 
 
-def write_name(canvas: Canvas, left: float, y: float, title: str) -> None:
-    """Write a stack's name at the right of its column, its middle at y."""
+def write_name(frame: Frame, top: float, tall: float, title: str) -> None:
+    """Write a stack's name: in the middle of its column, or on a line of its own above its row."""
+    canvas, left, y = frame.canvas, frame.left, top + tall / 2
+    if frame.head:
+        canvas.text(4, top + frame.head / 2 + 2, title, limit=int(canvas.width / 6.6))
+        return
     lines = wrapped(title, fitting(left))
     for index, line in enumerate(lines):
         canvas.text(left - 8, y + (index - (len(lines) - 1) / 2) * 13, line, anchor="end", limit=fitting(left) + 1)
 
 
-def height(rows: Sequence[Row]) -> float:
-    """Height of the rows alone (pixels)."""
-    return sum(max(1, len(row.marks)) * LINE + GAP for row in rows)
+def write_note(frame: Frame, y: float, note: str) -> None:
+    """Write why a line has no mark, in its place, as far as it fits; the table has the whole of it."""
+    frame.canvas.text(
+        frame.left + 8, y, note, size=SMALL, colour=MUTED, limit=int((frame.canvas.width - frame.left) / 5.9)
+    )
 
 
 def draw_axis(frame: Frame, label: str, number: Callable[[float], str] = axis_number) -> None:
@@ -122,7 +134,9 @@ def draw_axis(frame: Frame, label: str, number: Callable[[float], str] = axis_nu
         canvas.text(scale(tick), frame.bottom + 12, number(tick), anchor="middle", size=SMALL, colour=MUTED)
         if frame.bottom - frame.top > 500:
             canvas.text(scale(tick), frame.top - 9, number(tick), anchor="middle", size=SMALL, colour=MUTED)
-    canvas.text(frame.left, frame.bottom + 31, label, size=SMALL, colour=MUTED)
+    lines = wrapped(label, 54) if frame.head else [label]
+    for index, line in enumerate(lines):
+        canvas.text(frame.left, frame.bottom + 31 + 14 * index, line, size=SMALL, colour=MUTED)
 
 
 def rows_chart(
@@ -136,6 +150,11 @@ def rows_chart(
     joined: bool = True,
 ) -> Chart:
     """Draw rows of marks on a logarithmic axis; `label` names the measure at its foot."""
+    wide, narrow = (_sheet(rows, width, label, number, joined=joined) for width in (WIDTH, NARROW))
+    return finish(wide.canvas, name, title, description, wide.areas, (narrow.canvas, narrow.areas))
+
+
+def _sheet(rows: Sequence[Row], width: float, label: str, number: Callable[[float], str], *, joined: bool) -> Frame:
     values = [
         v
         for row in rows
@@ -143,32 +162,38 @@ def rows_chart(
         if m.value is not None
         for v in (m.value, m.low or m.value, m.high or m.value, m.start or m.value, *m.values)
     ]
-    left = margin([row.title for row in rows])
-    bottom = TOP + height(rows)
-    canvas = Canvas(bottom + BOTTOM)
-    right = right_end(rows, values, left + ROOM, canvas.width, joined=joined)
-    frame = Frame(canvas, LogScale(values, left + ROOM, right), left, right, TOP, bottom)
+    head = HEAD if width < WIDTH else 0.0
+    left = 0.0 if head else margin([row.title for row in rows])
+    bottom = TOP + sum(head + max(1, len(row.marks)) * LINE + GAP for row in rows)
+    canvas = Canvas(bottom + BOTTOM + head, width)
+    right = right_end(rows, values, left + ROOM, width, joined=joined, named=bool(head))
+    frame = Frame(canvas, LogScale(values, left + ROOM, right), left, right, TOP, bottom, head)
     draw_axis(frame, label, number)
     pen = Pen(frame, joined=joined)
     y = TOP
     for index, row in enumerate(rows):
         y = pen.row(row, y, index)
     pen.flush()
-    return finish(canvas, name, title, description, frame.areas)
+    return frame
 
 
-def right_end(rows: Sequence[Row], values: Sequence[float], left: float, width: float, *, joined: bool) -> float:
-    """Return where the scale must end for all labels that stand right of their marks to fit on the sheet."""
+def right_end(
+    rows: Sequence[Row], values: Sequence[float], left: float, width: float, *, joined: bool, named: bool = False
+) -> float:
+    """Return where the scale must end for all labels that stand right of their marks to fit on the sheet.
+
+    `named`: the runtimes' names stand elsewhere.
+    """
     scale = LogScale(values, left, width - EDGE)
-    named: set[str] = set()
+    known: set[str] = set()
     beside = []
     for row in rows:
         places = [scale(mark.value) if mark.value and joined else None for mark in row.marks]
         for mark, to_left in zip(row.marks, label_sides(places, left - 8), strict=True):
             if mark.value is None:
                 continue
-            name = mark.version or ("" if mark.runtime in named else mark.runtime)
-            named.add(mark.runtime)
+            name = mark.version or ("" if named or mark.runtime in known else mark.runtime)
+            known.add(mark.runtime)
             if not to_left:
                 furthest = max(mark.value, mark.high or 0, mark.start or 0, *mark.values)
                 wide = (ARROW if mark.censored else 5) + 6 + label_width(mark.label) + NAME * len(name)
@@ -209,19 +234,21 @@ class Pen:
     def row(self, row: Row, y: float, index: int) -> float:
         """Place one row with its top at y; return where the next begins."""
         frame = self.frame
-        tall = max(1, len(row.marks)) * LINE + GAP
+        tall = frame.head + max(1, len(row.marks)) * LINE + GAP
         if index % 2 == 0:
             frame.canvas.box(0, y, frame.canvas.width, tall, colour=BAND)
-        write_name(frame.canvas, frame.left, y + tall / 2, row.title)
-        middle = y + GAP / 2 + LINE / 2 - 2
+        write_name(frame, y, tall, row.title)
+        middle = y + frame.head + GAP / 2 + LINE / 2 - 2
+        if frame.head:  # for fingers: the whole row
+            frame.areas.append(Area(0, y, frame.canvas.width, tall, "", f"#{row.anchor}", row.stack))
         placed: list[tuple[float, float]] = []
         places = [frame.scale(mark.value) if mark.value and self.joined else None for mark in row.marks]
         sides = label_sides(places, frame.left + ROOM - 8)
         for mark, left in zip(row.marks, sides, strict=True):
             self._mark(mark, middle, placed, left=left)
-            key = f"{row.stack}|{mark.runtime}"
-            area_top = middle - LINE / 2 + 1
-            frame.areas.append(Area(0, area_top, frame.canvas.width, LINE, mark.hover, f"#{row.anchor}", key))
+            if not frame.head:
+                key, area_top = f"{row.stack}|{mark.runtime}", middle - LINE / 2 + 1
+                frame.areas.append(Area(0, area_top, frame.canvas.width, LINE, mark.hover, f"#{row.anchor}", key))
             middle += LINE
         if self.joined and len(placed) > 1:
             self.joins.append(placed)
@@ -230,7 +257,7 @@ class Pen:
     def _mark(self, mark: Mark, y: float, placed: list[tuple[float, float]], *, left: bool) -> None:
         scale, canvas = self.frame.scale, self.frame.canvas
         if mark.value is None:
-            canvas.text(self.frame.left + 8, y, mark.note, size=SMALL, colour=MUTED, limit=84)
+            write_note(self.frame, y, mark.note)
             return
         x = scale(mark.value)
         placed.append((x, y))
@@ -247,7 +274,7 @@ class Pen:
             ends.append(x + ARROW)
         self.dots.setdefault(ink, []).extend((scale(value), y + DODGE) for value in mark.values)
         self.marks.setdefault((mark.kind, mark.hollow), []).append((x, y))
-        name = mark.version or ("" if mark.runtime in self.named else mark.runtime)
+        name = mark.version or ("" if self.frame.head or mark.runtime in self.named else mark.runtime)
         self.named.add(mark.runtime)
         wide = label_width(mark.label)
         if left:

@@ -21,6 +21,8 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 WIDTH = 700
+NARROW = 328
+"""Width of what a phone of 360 pixels shows: its own drawing, since a smaller picture of the wide one is unreadable."""
 FONT = 12.5
 SMALL = 11.0
 

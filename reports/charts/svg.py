@@ -56,12 +56,20 @@ _DROP = {"metadata", "style"}
 _KEEP = {"x", "y", "d", "width", "height", "viewBox", "clip-path"}
 
 
-def finish(canvas: Canvas, name: str, title: str, description: str, areas: list[Area] | None = None) -> Chart:
-    """Turn a drawing into a chart. `title` and `description` are read aloud by screen readers."""
-    root = ET.fromstring(canvas.svg())  # noqa: S314  (as above)
-    used = set(re.findall(r'(?:href="|url\()#([^")]+)', ET.tostring(root, encoding="unicode")))
+def finish(
+    canvas: Canvas,
+    name: str,
+    title: str,
+    description: str,
+    areas: list[Area] | None = None,
+    narrow: tuple[Canvas, list[Area]] | None = None,
+) -> Chart:
+    """Turn a drawing into a chart. `title` and `description` are read aloud by screen readers.
+
+    `narrow` is the same drawn for a phone; the style sheet shows the one that fits.
+    """
     styles: dict[str, str] = {}
-    body = "".join(_write(child, name, used, styles) for child in root) + _texts(canvas, styles)
+    body = _body(canvas, name, styles)
     label = f"{name}-t {name}-d"
     svg = (
         f'<svg class="chart" viewBox="0 0 {_short(canvas.width)} {_short(canvas.height)}">'
@@ -69,7 +77,21 @@ def finish(canvas: Canvas, name: str, title: str, description: str, areas: list[
         f'<desc id="{escape(name)}-d">{escape(plain(description, 600))}</desc>{body}</g>'
         f'<g class="areas">{"".join(_area(area) for area in areas or [])}</g></svg>'
     )
+    if narrow is not None:
+        sheet, places = narrow
+        # The tables have the same links: here they would only stand in the way of a screen reader.
+        svg += (
+            f'<svg class="chart narrow" viewBox="0 0 {_short(sheet.width)} {_short(sheet.height)}">'
+            f'<g role="img" aria-labelledby="{escape(label)}">{_body(sheet, f"{name}-n", styles)}</g>'
+            f'<g class="areas" aria-hidden="true">{"".join(_area(area) for area in places)}</g></svg>'
+        )
     return Chart(name, svg, canvas.width, canvas.height, styles)
+
+
+def _body(canvas: Canvas, name: str, styles: dict[str, str]) -> str:
+    root = ET.fromstring(canvas.svg())  # noqa: S314  (what matplotlib wrote just now)
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', ET.tostring(root, encoding="unicode")))
+    return "".join(_write(child, name, used, styles) for child in root) + _texts(canvas, styles)
 
 
 def _texts(canvas: Canvas, styles: dict[str, str]) -> str:
@@ -89,8 +111,9 @@ def _area(area: Area) -> str:
         shape = f'<path d="{_path("M" + " L".join(f"{x:.2f} {y:.2f}" for x, y in area.line))}"/>'
     else:
         x, y, width, height = (_short(value) for value in (area.x, area.y, area.width, area.height))
-        shape = f'<rect x="{x}" y="{y}" width="{width}" height="{height}"/>'
-    inner = f"{shape}<title>{_title(area.text)}</title>"
+        across = f'x="{x}" ' if area.x else ""
+        shape = f'<rect {across}y="{y}" width="{width}" height="{height}"/>'
+    inner = f"{shape}<title>{_title(area.text)}</title>" if area.text else shape
     if area.href:
         return f'<a href="{escape(area.href)}" tabindex="-1"{data}>{inner}</a>'
     return f"<g{data}>{inner}</g>"

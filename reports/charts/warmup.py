@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.charts.spectrum import simplified
 from reports.charts.style import BAND, COLOURS, FAINT, GRID, INK, MUTED, SMALL, WIDTH, Canvas, LinearScale
 from reports.charts.svg import Area, Chart, finish
 from reports.figures import axis_number
@@ -83,7 +84,7 @@ def _panel(canvas: Canvas, panel: Panel, x: float, y: float, width: float, longe
     for kind in sorted({curve.kind for curve in panel.curves}):
         curves = [c for c in panel.curves if c.kind == kind]
         canvas.lines(
-            [[(across(t), up(v)) for t, v in curve.points] for curve in curves],
+            [simplified([(across(t), up(v)) for t, v in curve.points], 0.5) for curve in curves],
             colour=COLOURS.get(kind, INK),
             width=1.4,
             alpha=0.9 if len(curves) == 1 else 0.55,

@@ -50,6 +50,7 @@ def readable(html: str) -> str:
         found = re.findall(r"<(?:title|desc|text)[^>]*>([^<]*)", match[0])
         return "\n".join(["[chart", *(unescape(text) for text in found), "chart]"])
 
+    html = re.sub(r'<svg class="chart narrow".*?</svg>', "", html, flags=re.DOTALL)  # the same again, for phones
     html = re.sub(r'<svg class="chart".*?</svg>', texts, html, flags=re.DOTALL)
     return re.sub(r"^\.k[0-9a-f]{6}\{.*?</style>", "</style>", html, flags=re.DOTALL | re.MULTILINE)
 
