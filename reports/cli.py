@@ -68,7 +68,7 @@ def _compare(words: list[str]) -> int:
         "--fail-on-regression",
         type=versus.share,
         metavar="5%",
-        help="exit 1 if a cell of A is significantly slower than in B by more than this",
+        help="exit 1 if a cell of A is significantly slower than in B by more than this, or fails in A",
     )
     parser.add_argument(
         "--anyway", action="store_true", help="compare although the machines, or what was measured, differ"

@@ -234,6 +234,12 @@ def _only(one: Summary, other: Summary) -> list[str]:
     return [f"{c.title}, {runtime_name(c.runtime)}, {c.workload}" for c in one.cells if c.rps and c.cell not in have]
 
 
+def broken(a: Summary, b: Summary) -> list[CellSummary]:
+    """The cells that A planned and could not measure at all, and B could."""
+    have = {cell.cell for cell in b.cells if cell.rps}
+    return [cell for cell in a.cells if cell.status == "failed" and cell.cell in have]
+
+
 def _figure(workload: str, found: Sequence[Line], places: Mapping[Cell, str], told: bool) -> FigureView | None:
     if not found:
         return None
@@ -267,7 +273,7 @@ def _row(line: Line, places: Mapping[Cell, str], told: bool) -> RatioRow:
 
 
 def run(folders: tuple[Path, Path], out: Path | None, limit: float | None, *, anyway: bool) -> int:
-    """Write the page of two runs, print its path and what it says. Returns 1 where `limit` finds a regression.
+    """Write the page of two runs, print its path and what it says. 1 where `limit` finds a regression or a new failure.
 
     ReportError if they cannot be compared, or if nothing in them can be where `limit` asks for a verdict.
     """
@@ -296,8 +302,11 @@ def run(folders: tuple[Path, Path], out: Path | None, limit: float | None, *, an
     regressed = [line for line in found if limit is not None and line.regressed(limit)]
     for line in regressed:
         print(f"slower: {line.a.cell}: {times(line.value)} [{interval(line.low, line.high)}]")
+    failed = broken(summary_a, summary_b) if limit is not None else []
+    for cell in failed:
+        print(f"failed in A: {cell.cell}: {cell.reason}")
     print(target)
-    if limit is not None and all(line.p is None for line in found):
+    if limit is not None and not failed and all(line.p is None for line in found):
         why = found[0].why if found else said
         raise build.ReportError(f"no regression can be found or ruled out: {why}")
-    return 1 if regressed else 0
+    return 1 if regressed or failed else 0

@@ -181,6 +181,19 @@ def test_what_no_longer_answers_is_told_to_the_gate(tmp_path: Path, capsys: pyte
     assert "only in B: Twisted, CPython 3.13, hello; Twisted, PyPy 3.11, hello" in capsys.readouterr().out
 
 
+def test_what_fails_now_is_a_regression(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A cell that A planned, and that no process of it could measure, keeps the gate shut, with the reason."""
+    run, records = two(2)
+    for record in records:
+        if isinstance(record, Sample) and (record.cell.stack, record.cell.runtime) == ("tornado", "pypy3.11"):
+            record.status, record.stage, record.reason, record.load = "failed", "measure", "the server is gone", None
+    a, b = stored(tmp_path, (run, records), two(1))
+    assert compared(tmp_path, a, b) == 0
+    capsys.readouterr()
+    assert compared(tmp_path, a, b, "--fail-on-regression", "5%") == 1
+    assert "failed in A: tornado / pypy3.11 / hello: the server is gone" in capsys.readouterr().out
+
+
 def test_a_mark_leads_to_its_row(tmp_path: Path) -> None:
     """Every place that the page links to is in the page: a chart's mark leads to the cell's row in the table."""
     a, b = stored(tmp_path, two(1), two(2))
