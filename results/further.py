@@ -12,6 +12,7 @@ from results.schema import Load, Sample
 from results.statistics import mean_interval
 
 LATENCIES = ("mean", "p50", "p90", "p99", "p99.9", "max")
+COMPARED = ("p50", "p99")
 ACHIEVED = 0.99
 
 
@@ -32,6 +33,9 @@ class LatencyPoint(msgspec.Struct):
     per second (comparable). `served` is the share of processes that achieved at least 99 % of what was offered: below
     that the stack was overloaded and its latency is that of a growing queue. `latency_us` is None where fewer than half
     of the processes have enough samples. `client_busy` is the highest; from 0.7 on the latency may be the client's.
+
+    At a common rate `blocks` are the processes' blocks and `each` their own p50 and p99, in that order, so that stacks
+    can be compared block by block; elsewhere both are empty.
     """
 
     fraction: float | None
@@ -43,6 +47,8 @@ class LatencyPoint(msgspec.Struct):
     latency_us: dict[str, float | None]
     errors: int = 0
     client_busy: float | None = None
+    blocks: list[int] = []
+    each: dict[str, list[float | None]] = {}
 
 
 def count_points(samples: Iterable[Sample]) -> list[CountPoint]:
@@ -65,12 +71,14 @@ def count_points(samples: Iterable[Sample]) -> list[CountPoint]:
 def latency_points(samples: Iterable[Sample]) -> list[LatencyPoint]:
     """Return latency at each offered load: fractions of the own throughput first, then common rates, each ascending."""
     groups: dict[tuple[bool, float], list[Load]] = defaultdict(list)
+    blocks: dict[tuple[bool, float], list[int]] = defaultdict(list)
     for sample in samples:
         for load in sample.latency:
             for which in ("fraction", "rate"):
                 value = load.extra.get(which)
                 if isinstance(value, (int, float)) and load.offered_rps:
                     groups[which == "rate", float(value)].append(load)
+                    blocks[which == "rate", float(value)].append(sample.block)
     points = []
     for (common, value), loads in sorted(groups.items()):
         offered = [load.offered_rps or 0.0 for load in loads]
@@ -86,6 +94,8 @@ def latency_points(samples: Iterable[Sample]) -> list[LatencyPoint]:
                 latency_us={name: median_of_most([load.latency_us.get(name) for load in loads]) for name in LATENCIES},
                 errors=sum(sum(load.errors.values()) for load in loads),
                 client_busy=max(busy, default=None),
+                blocks=blocks[common, value] if common else [],
+                each={name: [load.latency_us.get(name) for load in loads] for name in COMPARED} if common else {},
             )
         )
     return points
