@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 
 from reports.names import runtime_name
-from reports.pairs import comparable, comparison_data, logs
+from reports.pairs import Field, comparison_data, fields, row_of
 from results.summary import CellSummary, Estimate, Summary
 
 
 def embedded(summary: Summary) -> dict[str, object]:
     """Return what is embedded: every cell with its processes, and what comparing any two rows needs."""
+    compared = {workload: fields(summary, workload) for workload in summary.workloads}
     return {
         "run": summary.run_id,
         "created_at": summary.created_at,
@@ -21,12 +22,15 @@ def embedded(summary: Summary) -> dict[str, object]:
         "baseline": summary.baseline,
         "workloads": summary.workloads,
         "runtimes": summary.runtimes,
-        "compare": {workload: comparison_data(summary, workload) for workload in summary.workloads},
-        "cells": [_cell(cell) for cell in summary.cells],
+        "compare": {
+            workload: {field.measure.key: comparison_data(field) for field in found}
+            for workload, found in compared.items()
+        },
+        "cells": [_cell(cell, compared[cell.workload]) for cell in summary.cells],
     }
 
 
-def _cell(cell: CellSummary) -> dict[str, object]:
+def _cell(cell: CellSummary, compared: list[Field]) -> dict[str, object]:
     found: dict[str, object] = {
         "stack": cell.stack,
         "runtime": cell.runtime,
@@ -50,12 +54,21 @@ def _cell(cell: CellSummary) -> dict[str, object]:
         "flags": cell.flags or None,
         "errors": cell.errors or None,
     }
-    if comparable(cell):
-        found["ranking"] = cell.ranking
-        found["logs"] = {str(block): round(value, 6) for block, value in logs(cell).items()}
-    elif cell.rps is not None:
+    if each := _each(cell, compared):
+        found["pool"], found["each"] = cell.ranking, each
+    if cell.rps is not None and "rps" not in each:
         found["unranked"] = cell.unranked or cell.censored_why or "not ranked"
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _each(cell: CellSummary, compared: list[Field]) -> dict[str, object]:
+    """Return the processes' own figures of each measure that can be compared, in the order of `blocks`."""
+    found = {f.measure.key: f.figures[row_of(cell)] for f in compared if row_of(cell) in f.figures}
+    if not found:
+        return {}
+    blocks = sorted({block for figures in found.values() for block in figures})
+    values = {key: [_short(figures.get(block)) for block in blocks] for key, figures in found.items()}
+    return {"blocks": blocks, **values}
 
 
 def _estimate(estimate: Estimate | None) -> dict[str, object] | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from reports.figures import NONE, count, give_or_take, mebibytes, milliseconds, significant, spoken, times
 from reports.names import runtime_kind, runtime_name
-from reports.pairs import Comparison, compare
+from reports.pairs import Comparison, compare, throughput
 from reports.rates import at_rate, common_rate, trouble
 from results.summary import CellSummary, Summary
 
@@ -107,11 +107,17 @@ def rows(summary: Summary, workload: str, places: dict[str, str]) -> list[Row]:
     cells = [cell for cell in summary.cells if cell.workload == workload]
     rate = common_rate(summary, workload)
     top = max((c.rps.value for c in cells if c.rps), default=0.0)
-    against = pinned(summary, workload)
+    against, field = pinned(summary, workload), throughput(summary, workload)
     order = {"ok": 0, "partial": 0, "failed": 1, "missing": 2}
     cells.sort(key=lambda c: (not c.rps, order[c.status], -(c.rps.value if c.rps else 0), c.stack, c.runtime))
     return [
-        _row(cell, places, top, compare(summary, cell, against) if against is not None and cell.rps else None, rate)
+        _row(
+            cell,
+            places,
+            top,
+            compare(summary, cell, against, field) if against is not None and cell.rps else None,
+            rate,
+        )
         for cell in cells
     ]
 
@@ -230,7 +236,7 @@ def _against(verdict: Comparison | None) -> Figure:
         return Figure("1\N{MULTIPLICATION SIGN}", "this row", 1.0)
     hover = ""
     if verdict.low is not None and verdict.high is not None:
-        hover = f"{times(verdict.low)} to {times(verdict.high)}, 95 % for all rows together"
+        hover = f"{times(verdict.low)} to {times(verdict.high)}, 95 % for all rows of this column together"
     return Figure(times(verdict.ratio), verdict.verdict, verdict.ratio, hover)
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,8 @@ import pytest
 from reports.build import build
 from reports.cli import main
 from reports.page import render
-from reports.pairs import compare
+from reports.pairs import compare, compare_in, fields
+from results.schema import Cell, Load, Sample, Step
 from results.store import load
 from results.summarise import summarise
 from tests.synthetic import synthetic_run, write
@@ -71,8 +73,13 @@ class Visit:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.goto(file.as_uri() + fragment)
 
+    def settled(self) -> None:
+        """Wait until the tables that are not in view have followed too."""
+        self.page.wait_for_selector("[aria-busy]", state="detached")
+
     def rows(self, workload: str = "hello") -> list[str]:
         """The visible rows of a table, as stack|runtime."""
+        self.settled()
         script = (
             "t => [...document.querySelectorAll(`#table-${t} tbody tr`)].filter(r => !r.hidden).map(r => r.dataset.k)"
         )
@@ -80,9 +87,18 @@ class Visit:
 
     def column(self, key: str, workload: str = "hello") -> list[float]:
         """The numbers that a column sorts by, for visible rows that have one."""
+        self.settled()
         script = """([table, key]) => [...document.querySelectorAll(`#table-${table} tbody tr`)]
             .filter(row => !row.hidden).map(row => row.querySelector(`td.${key}`))
             .filter(cell => cell && cell.dataset.v !== undefined).map(cell => Number(cell.dataset.v))"""
+        return self.page.evaluate(script, [workload, key])  # type: ignore[no-any-return]
+
+    def said(self, key: str, workload: str = "hello") -> dict[str, list[str]]:
+        """What a column's cells say beside their figures, each with its tone."""
+        self.settled()
+        script = """([table, key]) => Object.fromEntries([...document.querySelectorAll(`#table-${table} td.${key}`)]
+            .map(cell => [cell.parentNode.dataset.k, [...cell.querySelectorAll('.said')]
+            .map(said => `${said.className.split(' ')[1]}: ${said.textContent}`)]))"""
         return self.page.evaluate(script, [workload, key])  # type: ignore[no-any-return]
 
     def sort(self, key: str, workload: str = "hello") -> None:
@@ -154,6 +170,7 @@ def test_comparing_says_what_the_page_s_maker_would_say(visit: Visit, folder: Pa
     summary = summarise(loaded.run, loaded.records)
     for chosen in ("tornado|cpython3.13", "twisted|pypy3.11", "flask@gunicorn-sync|pypy3.11"):
         visit.page.select_option("#vs", chosen)
+        visit.settled()
         for workload in summary.workloads:
             cells = {f"{c.stack}|{c.runtime}": c for c in summary.cells if c.workload == workload}
             if not cells[chosen].rps:
@@ -171,11 +188,88 @@ def test_comparing_says_what_the_page_s_maker_would_say(visit: Visit, folder: Pa
     assert visit.page.inner_text("#table-hello [data-against-name]") == "Flask on gunicorn sync, PyPy 3.11"
 
 
+def test_every_measured_column_is_compared(visit: Visit, folder: Path) -> None:
+    """Each cell says more, less or undecided of the chosen row, in words and tone, as the Python rule does."""
+    loaded = load(folder)
+    summary = summarise(loaded.run, loaded.records)
+    chosen = ("tornado", "cpython3.13")
+    visit.page.select_option("#vs", "|".join(chosen))
+    tones = {"more": "bad", "less": "good", "undecided": "undecided"}
+    seen = set()
+    for workload in summary.workloads:
+        compared = {field.measure.key: field for field in fields(summary, workload)[1:]}
+        for key, places in {"cpu": ["cpu"], "p50": ["p50"], "memory": ["memory", "rest"], "start": ["start"]}.items():
+            for row, texts in visit.said(key, workload).items():
+                stack, _, runtime = row.rpartition("|")
+                verdicts = [compare_in(compared[place], (stack, runtime), chosen).verdict for place in places]
+                if (stack, runtime) == chosen:
+                    assert texts == []
+                    continue
+                said = [(text.partition(":")[0], text.split()[-1]) for text in texts]
+                claims = [(tones[word], word) for word in verdicts if word in tones]
+                assert [entry for entry in said if entry[0] != "plain"] == claims, (row, key)
+                seen |= set(claims)
+    assert len(seen) == 3
+
+
+def test_lines_of_code_have_a_ratio_without_a_claim(visit: Visit, folder: Path) -> None:
+    """They are counted, not measured: a plain ratio, and no word."""
+    loaded = load(folder)
+    lines = {c.stack: c.lines_of_code for c in summarise(loaded.run, loaded.records).cells}
+    visit.page.select_option("#vs", "tornado|cpython3.13")
+    texts = visit.said("lines")
+    assert texts["tornado|cpython3.13"] == []
+    (text,) = texts["asyncio|cpython3.13"]
+    tone, ratio = text.split()
+    assert tone == "plain:"
+    expected = (lines["asyncio"] or 0) / (lines["tornado"] or 1)
+    assert float(ratio.rstrip("\N{MULTIPLICATION SIGN}")) == pytest.approx(expected, rel=0.05)
+
+
+def test_a_run_without_claims_compares_nothing(browser: Any, tmp_path: Path) -> None:
+    """Of a smoke run no cell says more or less, whatever row is chosen."""
+    run, records = synthetic_run(3, workloads=("hello",), blocks=2, windows=4, profile="smoke", faults=False)
+    file = tmp_path / "smoke.html"
+    file.write_text(render(run, records, summarise(run, records)), "utf-8")
+    opened = Visit(browser, file, "#vs=tornado%7Ccpython3.13")
+    for key in ("cpu", "p50", "memory", "start"):
+        assert set(map(tuple, opened.said(key).values())) == {()}, key
+    assert opened.faults == []
+    opened.context.close()
+
+
+def test_a_page_with_journeys_of_locust_has_no_fault(browser: Any, tmp_path: Path) -> None:
+    """The journeys' table has rows without a stack's name; sorting and comparing leave it alone."""
+    run, records = synthetic_run(2, ("cpython3.13",), ("hello",), 2, windows=4, faults=False)
+    steps = [Step("GET /json", 30, 1, 3.0, {"p50": 4000.0, "p99": 9000.0})]
+    made = Load(300, {}, 10.0, 29.5, {"p50": 3000.0}, {"busy": 0.2}, engine="locust", steps=steps)
+    records.append(Sample(Cell("tornado", "cpython3.13", "journey"), 0, "2026-11-21T05:00:00Z", "ok", load=made))
+    file = tmp_path / "locust.html"
+    file.write_text(render(run, records, summarise(run, records)), "utf-8")
+    opened = Visit(browser, file)
+    opened.sort("cpu")
+    opened.page.select_option("#vs", "tornado|cpython3.13")
+    opened.page.fill("#q", "tornado")
+    assert opened.rows() == ["tornado|cpython3.13"]
+    assert "GET /json" in opened.page.inner_text("#locust")
+    assert opened.faults == []
+    opened.context.close()
+
+
 def test_before_anything_is_chosen_the_script_changes_nothing(browser: Any, page_file: Path) -> None:
-    """The comparison that the page was made with is the one that the script shows."""
+    """The comparison that the page was made with is the one that the script shows, also after another was looked at."""
     script = "[...document.querySelectorAll('td.vs')].map(c => c.className + c.textContent)"
+    whole = "[...document.querySelectorAll('table.results td')].map(c => c.textContent)"
     plain, live = Visit(browser, page_file, java_script_enabled=False), Visit(browser, page_file)
     still = plain.page.eval_on_selector_all("td.vs", "cells => cells.map(c => c.className + c.textContent)")
+    assert live.page.evaluate(script) == still
+    texts = live.page.evaluate(whole)
+    live.page.select_option("#vs", "tornado|pypy3.11")
+    live.settled()
+    assert live.page.evaluate(whole) != texts
+    live.page.click("#reset")
+    live.settled()
+    assert live.page.evaluate(whole) == texts
     assert live.page.evaluate(script) == still
     plain.context.close()
     live.context.close()
@@ -191,6 +285,9 @@ def test_the_hash_restores_everything(browser: Any, visit: Visit, page_file: Pat
     again = Visit(browser, page_file, fragment)
     assert again.rows() == visit.rows()
     assert again.column("vs") == visit.column("vs")
+    for key in ("cpu", "p50", "p99", "memory", "start", "lines"):
+        assert again.said(key, "json") == visit.said(key, "json")
+    assert any(again.said("memory").values())
     assert again.page.input_value("#q") == "o"
     assert again.page.input_value("#vs") == "aiohttp|cpython3.13"
     assert again.faults == []
@@ -228,6 +325,20 @@ def test_a_table_is_copied_as_markdown_and_csv(visit: Visit) -> None:
     table = list(csv.reader(io.StringIO(visit.page.evaluate("window.copied"))))
     assert {len(row) for row in table} == {11}
     assert table[1][0] == "asyncio"
+
+
+def test_what_is_said_of_a_chosen_row_is_copied_too(visit: Visit) -> None:
+    """Beside each figure stands its ratio with the word, at rest named as such, also of a table that is not in view."""
+    visit.page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    visit.page.select_option("#vs", "tornado|cpython3.13")
+    visit.page.evaluate("document.querySelector('#w-json [data-copy=csv]').click()")
+    visit.page.wait_for_function("window.copied")
+    table = list(csv.DictReader(io.StringIO(visit.page.evaluate("window.copied"))))
+    row = next(row for row in table if (row["Stack"], row["Runtime"]) == ("Tornado", "PyPy 3.11"))
+    sign = "\N{MULTIPLICATION SIGN}"
+    assert re.fullmatch(rf"[\d.]+ \([\d.]+{sign} more; at rest [\d.]+{sign} more\)", row["Memory, MiB"])
+    assert re.search(rf"; 0\.\d+{sign} less\)$", row["CPU, \N{MICRO SIGN}s each"])
+    assert "faster" in row["Against, Tornado, CPython 3.13"]
 
 
 def test_the_data_is_downloaded_as_json_and_csv(visit: Visit, folder: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 "use strict";
-// Sorting, filtering, comparing, copying. The page is whole without this; nothing here is fetched or computed anew:
-// the comparison adds up stored logarithms and looks up half-widths that were worked out when the page was made.
+// Sorting, filtering, comparing, copying. The page is whole without this; nothing here is fetched. Whether a figure is
+// more than another is pairs.js's to say.
 (() => {
   const root = document.documentElement;
   root.classList.add("js");
@@ -8,12 +8,14 @@
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const data = JSON.parse($("report-data").textContent);
   const cells = new Map(data.cells.map((cell) => [`${cell.stack}|${cell.runtime}|${cell.workload}`, cell]));
-  const tables = all("table.results");
+  const compare = comparer(data);
+  const tables = all("table.results:not(.listing)");
   const KEYS = ["q", "rt", "fam", "w", "vs", "sort"];
   const empty = () => Object.fromEntries(KEYS.map((key) => [key, ""]));
   let state = empty();
 
   // ---- figures, written as the page's maker writes them
+  const formats = []; // by number of decimals: making one costs more than using it a hundred times
   const significant = (value, digits = 3) => {
     if (!Number.isFinite(value)) return "\u2013";
     if (value === 0) return "0";
@@ -21,122 +23,162 @@
     const rounded = Number(value.toPrecision(digits));
     exponent = Math.max(exponent, Math.floor(Math.log10(Math.abs(rounded))));
     const decimals = Math.max(0, digits - 1 - exponent);
-    return rounded.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    if (!formats[decimals]) formats[decimals] = new Intl.NumberFormat("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+    return formats[decimals].format(rounded);
   };
-  const times = (value) => significant(value) + "\u00d7";
-
-  // ---- is a faster than b? The same rule as reports/pairs.py
-  const halfWidth = (a, b, differences, mean) => {
-    const { half, t, own } = data.compare[a.workload];
-    const n = differences.length;
-    const overall = half[`${Math.min(a.ranking, b.ranking)},${Math.max(a.ranking, b.ranking)},${n}`];
-    if (n < 2 || (overall === undefined && a.ranking === b.ranking)) return undefined;
-    const error = Math.sqrt(differences.reduce((sum, d) => sum + (d - mean) ** 2, 0) / (n - 1) / n);
-    return overall === undefined ? t[n] * error : Math.max(overall, own[n] * error);
-  };
-  const compare = (a, b) => {
-    if (!a || !b || !a.rps) return { verdict: "none", why: "" };
-    if (a === b) return { verdict: "same", ratio: 1 };
-    if (!data.claims) return { verdict: "none", why: "this run makes no claims" };
-    for (const cell of [a, b]) if (!cell.logs) return { verdict: "none", why: cell.unranked || cell.reason || "not ranked" };
-    const blocks = Object.keys(a.logs).filter((block) => block in b.logs);
-    const differences = blocks.map((block) => a.logs[block] - b.logs[block]);
-    const d = differences.reduce((sum, x) => sum + x, 0) / blocks.length;
-    const half = halfWidth(a, b, differences, d);
-    if (!blocks.length || half === undefined) return { verdict: "none", why: "no blocks in common" };
-    const verdict = Math.abs(d) <= half ? "undecided" : d > 0 ? "faster" : "slower";
-    return { verdict, ratio: Math.exp(d), low: Math.exp(d - half), high: Math.exp(d + half) };
-  };
+  const times = (value, digits) => significant(value, digits) + "\u00d7";
+  const brief = (value) => times(value, value > 0.9 && value < 1.1 ? 3 : 2);
 
   // ---- the table
   const columns = all("thead th", tables[0] || document.createElement("table")).map((head) => head.dataset.key);
-  const rowsOf = (table) => all("tbody tr", table);
-  const stackOf = (row) => row.cells[0].querySelector("a").textContent;
-  const runtimeOf = (row) => row.cells[1].textContent.trim();
-  const names = new Map();
-  const words = new Map();
-  for (const row of tables.flatMap(rowsOf)) {
-    const { k, fam } = row.dataset;
-    if (!names.has(k)) names.set(k, `${stackOf(row)}, ${runtimeOf(row)}`);
-    words.set(row, `${stackOf(row)} ${runtimeOf(row)} ${k} ${fam}`.toLowerCase());
-  }
-  const original = new Map();
+  const collator = new Intl.Collator("en", { numeric: true });
+  // What is asked of every row again and again is read once: row, key, names, words to filter by, cells by column.
+  const lines = new Map(tables.map((table) => [table, all("tbody tr", table).map((row) => {
+    const { k: key, rt, fam } = row.dataset;
+    const stack = row.cells[0].querySelector("a").textContent;
+    const runtime = row.cells[1].textContent.trim();
+    const problem = row.classList.contains("problem");
+    const places = problem ? {} : Object.fromEntries(columns.map((name, i) => [name, row.cells[i]]));
+    const words = `${stack} ${runtime} ${key} ${fam}`.toLowerCase();
+    return { row, key, rt, fam, stack, runtime, places, words, problem, ids: [`${key.slice(0, key.lastIndexOf("|"))}|${runtime}`, key.slice(0, key.lastIndexOf("|"))] };
+  })]));
+  const everyLine = [...lines.values()].flat();
+  const names = new Map(everyLine.map((line) => [line.key, `${line.stack}, ${line.runtime}`]));
   const areas = all(".areas [data-k]");
+  const articles = all("article.stack");
+
+  // ---- comparing
+  const spread = (said) => `${times(said.low)} to ${times(said.high)}, 95 % for all rows of this column together`;
+  const against = (place, said) => {
+    place.className = `num vs ${said.verdict}`;
+    place.textContent = said.verdict === "none" ? "\u2013" : said.verdict === "same" ? "1\u00d7" : times(said.ratio);
+    if (said.verdict !== "none") {
+      const small = document.createElement("small");
+      small.textContent = said.verdict === "same" ? "this row" : said.verdict;
+      place.append(small);
+    }
+    if (said.ratio === undefined) delete place.dataset.v;
+    else place.dataset.v = said.ratio.toPrecision(7);
+    place.title = said.low ? spread(said) : said.why || "";
+  };
+  // Columns that say more or less of a chosen row, and where a plain ratio's figures are if there is no telling.
+  const COMPARED = [["cpu"], ["p50"], ["p99"], ["memory"], ["memory", "rest", "pss_rest"], ["start"], ["lines", "lines", "lines"]];
+  const remark = (line, base, baseLine, [column, key = column, field]) => {
+    const cell = cells.get(`${line.key}|${base.workload}`);
+    const label = key === "rest" ? "at rest " : "";
+    const say = (text, tone, title) => ({ text, tone, label, title: label + title });
+    const said = key === "lines" ? { verdict: "none", why: "counted, not measured" } : compare(cell, base, key);
+    if (said.verdict === "undecided") return say("undecided", "undecided", `${times(said.ratio)}, ${spread(said)}`);
+    if (said.verdict !== "none") return say(`${brief(said.ratio)} ${said.verdict}`, said.tone, spread(said));
+    if (!data.claims && key !== "lines") return null;
+    const [mine, theirs] = field ? [cell[field], base[field]] : [line, baseLine].map((one) => one.places[column]?.dataset.v);
+    const ratio = Number(mine) / Number(theirs);
+    return Number.isFinite(ratio) && ratio > 0 ? say(brief(ratio), "plain", `no claim: ${said.why}`) : null;
+  };
   const showComparison = (table) => {
     const workload = table.dataset.workload;
     const chosen = state.vs && cells.has(`${state.vs}|${workload}`) ? state.vs : table.dataset.against;
     const base = cells.get(`${chosen}|${workload}`);
-    const name = table.querySelector("[data-against-name]");
-    if (name) name.textContent = names.get(chosen) || "";
-    for (const row of rowsOf(table)) {
-      row.classList.toggle("base", row.dataset.k === chosen && Boolean(state.vs));
-      const place = row.querySelector("td.vs");
-      if (!place) continue;
-      const said = compare(cells.get(`${row.dataset.k}|${workload}`), base);
-      place.className = `num vs ${said.verdict}`;
-      place.textContent = said.verdict === "none" ? "\u2013" : said.verdict === "same" ? "1\u00d7" : times(said.ratio);
-      if (said.verdict !== "none") {
+    for (const name of all("[data-against-name]", table)) name.textContent = names.get(chosen) || "";
+    const baseLine = lines.get(table).find((line) => line.key === chosen);
+    for (const old of all(".said", table)) old.remove();
+    table.classList.toggle("comparing", Boolean(state.vs && base?.rps));
+    for (const line of lines.get(table)) {
+      line.row.classList.toggle("base", line.key === chosen && Boolean(state.vs));
+      if (line.problem) continue;
+      against(line.places.vs, compare(cells.get(`${line.key}|${workload}`), base));
+      if (!state.vs || !base?.rps || line === baseLine) continue;
+      for (const entry of COMPARED) {
+        const found = remark(line, base, baseLine, entry);
+        if (!found) continue;
         const small = document.createElement("small");
-        small.textContent = said.verdict === "same" ? "this row" : said.verdict;
-        place.append(small);
+        small.className = `said ${found.tone}`;
+        small.textContent = found.text;
+        small.title = found.title;
+        small.dataset.label = found.label;
+        // Under load and at rest, each under its own figure.
+        if (entry[0] === "memory" && !found.label) line.places.memory.firstChild.after(small);
+        else line.places[entry[0]].append(small);
       }
-      if (said.ratio === undefined) delete place.dataset.v;
-      else place.dataset.v = said.ratio.toPrecision(7);
-      place.title = said.low ? `${times(said.low)} to ${times(said.high)}, 95 % for all rows together` : said.why || "";
     }
   };
+
+  // ---- sorting
   const sortTable = (table) => {
-    const body = table.tBodies[0];
-    if (!original.has(table)) original.set(table, rowsOf(table));
     const [key, direction] = state.sort.split(":");
     const index = columns.indexOf(key);
-    let rows = original.get(table);
+    let sorted = lines.get(table);
     if (index >= 0) {
       const sign = direction === "desc" ? -1 : 1;
       const text = index < 2;
-      const worth = (row) => {
-        if (text) return index ? runtimeOf(row) : stackOf(row);
-        const cell = row.classList.contains("problem") ? null : row.cells[index];
-        return cell && cell.dataset.v !== undefined ? Number(cell.dataset.v) : null;
-      };
-      rows = rows
-        .map((row, place) => ({ row, place, value: worth(row) }))
+      const worth = (line) => (text ? line[key] : line.places[key]?.dataset.v === undefined ? null : Number(line.places[key].dataset.v));
+      sorted = sorted
+        .map((line, place) => ({ line, place, value: worth(line) }))
         .sort((a, b) => {
           if (a.value === null || b.value === null) return (a.value === null) - (b.value === null) || a.place - b.place;
-          const order = text ? a.value.localeCompare(b.value, "en", { numeric: true }) : a.value - b.value;
-          return sign * order || a.place - b.place;
+          return sign * (text ? collator.compare(a.value, b.value) : a.value - b.value) || a.place - b.place;
         })
-        .map((entry) => entry.row);
+        .map((entry) => entry.line);
     }
-    body.append(...rows);
-    for (const head of all("thead th", table)) {
+    const body = table.tBodies[0];
+    if (sorted.some((line, i) => body.rows[i] !== line.row)) body.append(...sorted.map((line) => line.row));
+    for (const head of table.tHead.rows[0].cells) {
       const on = head.dataset.key === key && index >= 0;
       head.setAttribute("aria-sort", on ? (direction === "desc" ? "descending" : "ascending") : "none");
     }
   };
+
+  // A click is answered within a frame: the tables in view are done at once, the others right after, one at a time.
+  const waiting = new Map(); // table -> whether its comparison must be made anew too
+  const finish = (table) => {
+    if (waiting.get(table)) showComparison(table);
+    sortTable(table);
+    waiting.delete(table);
+    table.removeAttribute("aria-busy");
+  };
+  const finishAll = () => [...waiting.keys()].forEach(finish);
+  let timer = 0;
+  const finishNext = () => {
+    timer = 0;
+    const [table] = waiting.keys();
+    if (table) finish(table);
+    if (waiting.size) timer = setTimeout(finishNext);
+  };
+  const refresh = (comparison) => {
+    const inView = tables.filter((table) => {
+      const box = table.closest("section").getBoundingClientRect();
+      return box.bottom > 0 && box.top < innerHeight;
+    });
+    for (const table of tables) {
+      waiting.set(table, comparison || Boolean(waiting.get(table)));
+      if (!inView.includes(table)) table.setAttribute("aria-busy", "true");
+    }
+    inView.forEach(finish);
+    if (waiting.size && !timer) timer = setTimeout(finishNext);
+  };
+
+  // ---- filtering
   const matches = (text, runtime, family) =>
     (!state.rt || runtime === undefined || runtime === state.rt) &&
     (!state.fam || family === state.fam) &&
     state.q.toLowerCase().split(/\s+/).every((word) => text.includes(word));
   const filter = () => {
     let shown = 0;
-    let total = 0;
     const visible = new Set();
-    for (const table of tables) {
+    for (const [table, found] of lines) {
       const here = !state.w || table.dataset.workload === state.w;
       table.closest("section").hidden = !here;
-      for (const row of rowsOf(table)) {
-        const on = matches(words.get(row), row.dataset.rt, row.dataset.fam);
-        row.hidden = !on;
-        total += 1;
+      for (const line of found) {
+        const on = matches(line.words, line.rt, line.fam);
+        if (line.row.hidden === on) line.row.hidden = !on;
         shown += on && here;
-        const stack = row.dataset.k.slice(0, row.dataset.k.lastIndexOf("|"));
-        if (on && here) visible.add(`${stack}|${runtimeOf(row)}`).add(stack);
+        if (on && here) line.ids.forEach((id) => visible.add(id));
       }
     }
-    for (const article of all("article.stack")) article.hidden = !visible.has(article.dataset.stack);
+    for (const article of articles) article.hidden = !visible.has(article.dataset.stack);
     const narrowed = state.q || state.rt || state.fam;
     for (const area of areas) area.classList.toggle("dim", Boolean(narrowed) && !visible.has(area.dataset.k));
+    const total = everyLine.length;
     $("count").textContent = shown === total ? `${total} rows` : `${shown} of ${total} rows`;
   };
 
@@ -163,19 +205,16 @@
     if (place) place.scrollIntoView();
   };
   const apply = () => {
-    for (const table of tables) {
-      showComparison(table);
-      sortTable(table);
-    }
+    refresh(true);
     filter();
   };
 
   // ---- controls
   const fillChoices = () => {
     const select = $("vs");
-    const measured = new Set(tables.flatMap(rowsOf).filter((row) => !row.classList.contains("problem")).map((row) => row.dataset.k));
+    const measured = new Set(everyLine.filter((line) => !line.problem).map((line) => line.key));
     select.append(new Option("the baseline", ""));
-    const order = (a, b) => names.get(a).localeCompare(names.get(b), "en", { numeric: true });
+    const order = (a, b) => collator.compare(names.get(a), names.get(b));
     for (const key of [...measured].sort(order)) select.append(new Option(names.get(key), key));
   };
   const listen = () => {
@@ -208,7 +247,7 @@
           const other = first === "asc" ? "desc" : "asc";
           state.sort = now !== key ? `${key}:${first}` : direction === first ? `${key}:${other}` : "";
           write();
-          for (const each of tables) sortTable(each);
+          refresh(false);
         });
       }
     }
@@ -235,12 +274,12 @@
       const head = table.tHead.rows[0].cells[i];
       return [head.querySelector(".head").textContent, head.querySelector("small")?.textContent].filter(Boolean).join(", ");
     }),
-    ...rowsOf(table).filter((row) => !row.hidden).map((row) => {
-      const texts = [stackOf(row), runtimeOf(row)];
+    ...[...table.tBodies[0].rows].filter((row) => !row.hidden).map((row) => {
+      const texts = [row.cells[0].querySelector("a").textContent, row.cells[1].textContent.trim()];
       for (const cell of [...row.cells].slice(2)) {
-        const small = cell.querySelector("small")?.textContent;
         const main = [...cell.childNodes].filter((node) => node.nodeType === 3).map((node) => node.data).join("").trim();
-        texts.push(small && !cell.classList.contains("memory") ? `${main} (${small})` : main);
+        const more = all("small", cell).filter((small) => small.className || !cell.classList.contains("memory"));
+        texts.push(more.length ? `${main} (${more.map((small) => (small.dataset.label || "") + small.textContent).join("; ")})` : main);
       }
       while (texts.length < columns.length) texts.push("");
       return texts;
@@ -288,6 +327,7 @@
   };
   for (const button of all("[data-copy]")) {
     button.addEventListener("click", () => {
+      finishAll();
       const rows = visibleRows($(`table-${button.dataset.workload}`));
       copy(button.dataset.copy === "csv" ? asCsv(rows) : asMarkdown(rows), button);
     });
@@ -340,10 +380,13 @@
   };
   window.addEventListener("resize", stick);
 
-  window.addEventListener("beforeprint", () => all("details").forEach((fold) => (fold.open = true)));
+  window.addEventListener("beforeprint", () => {
+    finishAll();
+    all("details").forEach((fold) => (fold.open = true));
+  });
   fillChoices();
   listen();
-  apply();
+  filter();
   for (const hidden of all("#tools, .buttons")) hidden.hidden = !tables.length && hidden.id !== "downloads";
   stick();
   read();
