@@ -148,8 +148,10 @@ def test_filters_hide_rows_and_dim_marks(visit: Visit) -> None:
     visit.page.fill("#q", "flask pypy")
     assert visit.rows() == ["flask@waitress|pypy3.11", "flask@gunicorn-sync|pypy3.11"]
     assert " of " in visit.page.inner_text("#count")
-    dimmed = visit.page.evaluate("document.querySelectorAll('#throughput-hello .areas .dim').length")
-    assert dimmed == total - 2
+    assert visit.page.locator("#throughput-hello .chart:not(.narrow) .areas .dim").count() == total - 2
+    phone = visit.page.locator("#throughput-hello .chart.narrow .areas > *")  # there a whole row is one area
+    assert phone.count() > 2
+    assert visit.page.locator("#throughput-hello .chart.narrow .areas .dim").count() == phone.count() - 2
     assert visit.page.is_hidden("#stack-tornado")
     assert visit.page.is_visible("#stack-flask-waitress")
     visit.page.fill("#q", "")
