@@ -413,6 +413,19 @@ def test_it_prints_whole(visit: Visit) -> None:
     assert len(visit.page.pdf()) > 50_000
 
 
+@pytest.mark.parametrize("fragment", ["", "#vs=tornado%7Ccpython3.13"], ids=["plain", "comparing"])
+def test_the_table_fits_a_printed_page(browser: Any, page_file: Path, fragment: str) -> None:
+    """On A4 with Chromium's own margins (718 pixels) no column is lost, nor while a row is compared with."""
+    opened = Visit(browser, page_file, fragment)
+    opened.page.set_viewport_size({"width": 718, "height": 1000})
+    opened.page.emulate_media(media="print")
+    opened.settled()
+    for workload in ("hello", "json", "connect"):
+        assert opened.page.evaluate("w => document.getElementById(`table-${w}`).offsetWidth", workload) <= 718
+    assert opened.faults == []
+    opened.context.close()
+
+
 def test_hostile_strings_do_nothing_in_a_browser(browser: Any, tmp_path: Path) -> None:
     """No alert, no image, no fault, also after sorting, comparing, filtering, copying and hovering."""
     run, records = hostile_run()
