@@ -115,7 +115,7 @@ def _leading(lines: list[_Line]) -> list[_Line]:
 
 def _drawn(line: _Line, labelled: bool, version: str, places: dict[str, str]) -> Spectrum:
     cell, name = line.cell, runtime_name(line.cell.runtime)
-    steps = [f"{p * 100:g} % within {duration(ms * 1000)}" for p, ms in line.steps.items()]
+    steps = [f"{p * 100:g} % within {duration(ms * 1000)}" for p, ms in line.steps.items() if p != 0.9]
     return Spectrum(
         stack=cell.stack,
         runtime=name,

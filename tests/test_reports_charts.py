@@ -133,8 +133,9 @@ def test_a_ratio_far_outside_is_drawn_at_the_edge() -> None:
     wild = RatioRow("a", "a", "stack-a", "pypy", 2.0, 1e-9, 1e9, (), False, "2", "a")
     tame = RatioRow("b", "b", "stack-b", "pypy", 1.5, 1.4, 1.6, (1.5,), True, "1.5", "b")
     svg = forest("f", [wild, tame], title="t", measure="m", sides=("l", "r")).svg
-    numbers = [float(x) for x in re.findall(r"M(-?[\d.]+) ", svg)]
-    assert all(-1 <= x <= 701 for x in numbers)
+    paths = re.findall(r' d="([^"]+)"', svg)
+    assert len(paths) > 8
+    assert all(-1 <= x <= 701 for path in paths for x, _ in length(path))
 
 
 @given(st.lists(st.floats(min_value=1e-3, max_value=1e8), min_size=1, max_size=20))
@@ -188,12 +189,18 @@ def test_labels_go_to_the_side_away_from_the_joining_line() -> None:
 def length(path: str) -> list[tuple[float, float]]:
     """Return the points of a shortened path."""
     points: list[tuple[float, float]] = []
+    start = (0.0, 0.0)
     x = y = 0.0
-    for command, text in re.findall(r"([Mlhvz])([^Mlhvz]*)", path):
+    for command, text in re.findall(r"([Mmlhvz])([^Mmlhvz]*)", path):
         numbers = [float(n) for n in re.findall(r"-?(?:\d+\.\d+|\.\d+|\d+)", text)]
         if command == "M":
             x, y = numbers
-            points.append((x, y))
+            points.append(start := (x, y))
+        elif command == "m":
+            x, y = x + numbers[0], y + numbers[1]
+            points.append(start := (x, y))
+        elif command == "z":
+            x, y = start
         elif command == "l":
             for dx, dy in zip(numbers[::2], numbers[1::2], strict=True):
                 x, y = x + dx, y + dy
@@ -202,6 +209,21 @@ def length(path: str) -> list[tuple[float, float]]:
             x, y = (x + numbers[0], y) if command == "h" else (x, y + numbers[0])
             points.append((x, y))
     return points
+
+
+def test_a_path_of_several_shapes_stays_where_it_is() -> None:
+    """Each further shape begins where it did, after an open one as after a closed one, whichever way is shorter."""
+    points = [(500.1, 40.0), (500.1, 40.0), (503.2, 40.0), (10.0, 20.5), (14.0, 24.5), (9.5, 24.5), (30.0, 20.0)]
+    shapes = [points[:1] * 2, points[2:3] * 2, points[3:6], points[6:] * 2]
+    closed = [False, False, True, False]
+    text = " ".join(
+        "M " + " L ".join(f"{x} {y}" for x, y in shape) + (" z" if ends else "")
+        for shape, ends in zip(shapes, closed, strict=True)
+    )
+    short = _path(text)
+    assert "m" in short
+    for (x, y), (a, b) in zip([p for shape in shapes for p in shape], length(short), strict=True):
+        assert (a, b) == (pytest.approx(x, abs=0.0501), pytest.approx(y, abs=0.0501))
 
 
 @given(st.lists(st.tuples(st.floats(-500, 500), st.floats(-500, 500)), min_size=2, max_size=30))

@@ -55,11 +55,11 @@ Anchor = Literal["start", "middle", "end"]
 Kind = Literal["cpython", "pypy", "node", "other"]
 COLOURS: dict[str, str] = {"cpython": CPYTHON, "pypy": PYPY, "node": NODE, "other": OTHER}
 CORNERS: dict[str, tuple[tuple[float, float], ...]] = {
-    "pypy": ((0, -4.4), (4.4, 0), (0, 4.4), (-4.4, 0)),
-    "node": ((-3.1, -3.1), (3.1, -3.1), (3.1, 3.1), (-3.1, 3.1)),
-    "other": ((0, -3.3), (3.3, 3.3), (-3.3, 3.3)),
+    "pypy": ((0, -4), (4, 0), (0, 4), (-4, 0)),
+    "node": ((-3, -3), (3, -3), (3, 3), (-3, 3)),
+    "other": ((0, -3), (3, 3), (-3, 3)),
 }
-"""The shapes of marks, around their middle; CPython's is a disc."""
+"""The shapes of marks, around their middle, in whole pixels: there are thousands. CPython's is a disc."""
 DISC = 6.6
 
 Point = tuple[float, float]

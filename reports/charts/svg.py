@@ -75,7 +75,7 @@ def finish(
         f'<svg class="chart" viewBox="0 0 {_short(canvas.width)} {_short(canvas.height)}">'
         f'<g role="img" aria-labelledby="{escape(label)}"><title id="{escape(name)}-t">{escape(plain(title))}</title>'
         f'<desc id="{escape(name)}-d">{escape(plain(description, 600))}</desc>{body}</g>'
-        f'<g class="areas">{"".join(_area(area) for area in areas or [])}</g></svg>'
+        f"{_areas(canvas, areas or [])}</svg>"
     )
     if narrow is not None:
         sheet, places = narrow
@@ -83,7 +83,7 @@ def finish(
         svg += (
             f'<svg class="chart narrow" viewBox="0 0 {_short(sheet.width)} {_short(sheet.height)}">'
             f'<g role="img" aria-labelledby="{escape(label)}">{_body(sheet, f"{name}-n", styles)}</g>'
-            f'<g class="areas" aria-hidden="true">{"".join(_area(area) for area in places)}</g></svg>'
+            f"{_areas(sheet, places, read=False)}</svg>"
         )
     return Chart(name, svg, canvas.width, canvas.height, styles)
 
@@ -105,14 +105,22 @@ def _texts(canvas: Canvas, styles: dict[str, str]) -> str:
     return "".join(groups)
 
 
-def _area(area: Area) -> str:
+def _areas(canvas: Canvas, areas: list[Area], *, read: bool = True) -> str:
+    """Write the areas; where each is as wide as the sheet, the style sheet says so once."""
+    whole = canvas.width if all(area.x == 0 and area.width == canvas.width for area in areas) else None
+    words = "areas rows" if whole is not None else "areas"
+    hidden = "" if read else ' aria-hidden="true"'
+    return f'<g class="{words}"{hidden}>{"".join(_area(area, whole) for area in areas)}</g>'
+
+
+def _area(area: Area, wide: float | None = None) -> str:
     data = f' data-k="{escape(plain(area.key))}"' if area.key else ""
     if area.line:
         shape = f'<path d="{_path("M" + " L".join(f"{x:.2f} {y:.2f}" for x, y in area.line))}"/>'
     else:
         x, y, width, height = (_short(value) for value in (area.x, area.y, area.width, area.height))
-        across = f'x="{x}" ' if area.x else ""
-        shape = f'<rect {across}y="{y}" width="{width}" height="{height}"/>'
+        across = f'x="{x}" y="{y}" width="{width}"' if wide is None else f'y="{y}"'
+        shape = f'<rect {across} height="{height}"/>'
     inner = f"{shape}<title>{_title(area.text)}</title>" if area.text else shape
     if area.href:
         return f'<a href="{escape(area.href)}" tabindex="-1"{data}>{inner}</a>'
@@ -190,6 +198,7 @@ def _path(text: str) -> str:
         return re.sub(r" ?([MLCQZz]) ?", r"\1", " ".join(_round(text).split()))
     out: list[str] = []
     numbers: list[int] = []
+    first: list[int] = [0, 0]
     command, last, x, y = "", "", 0, 0
     for found in _COMMAND.finditer(text):
         if found[1]:
@@ -197,13 +206,15 @@ def _path(text: str) -> str:
             if command in "zZ":
                 out.append("z")
                 last = "z"
+                x, y = first
             continue
         numbers.append(round(float(found[2]) * 10))
         if len(numbers) < 2:
             continue
         dx, dy = numbers[0] - x, numbers[1] - y
         if command == "M":
-            out.append(f"M{_tenths(numbers[0])}{_next(numbers[1])}")
+            out.append(min(f"M{_tenths(numbers[0])}{_next(numbers[1])}", f"m{_tenths(dx)}{_next(dy)}", key=len))
+            first = numbers
         elif dy == 0:
             out.append(f"h{_tenths(dx)}")
         elif dx == 0:
