@@ -199,12 +199,9 @@ class Server:
             self._keeper.stdin.flush()
 
     def last_words(self) -> str:
-        """The last line that the server printed, for an error; empty if it was silent."""
-        try:
-            lines = self.log.read_text("utf-8", "replace").strip().splitlines()
-        except OSError:
-            return ""
-        return lines[-1].strip()[:300] if lines else ""
+        """The last line, not a bracket alone, that the server printed, for an error; empty if it was silent."""
+        lines = [line for line in map(str.strip, self._log_text().splitlines()) if len(line) > 1]
+        return lines[-1][:300] if lines else ""
 
     def wait_until_ready(self, workloads: Sequence[str], within_s: float = READY_S) -> None:
         """Ask until the answer is right.

@@ -99,6 +99,7 @@ def test_a_server_does_not_see_our_python_path(tmp_path: Path, monkeypatch: pyte
     ("before", "says"),
     [
         ("raise SystemExit('no such luck')", r"ended at once \(exit 1\): no such luck"),
+        ("raise SystemExit('no such luck\\n]')", r"ended at once \(exit 1\): no such luck"),
         ("os.kill(os.getpid(), 9)", "killed by SIGKILL"),
         ("time.sleep(60)", "does not listen"),
     ],
