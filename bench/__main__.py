@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 it could not be done (or a contract is broken), 2 wrong in
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import importlib
 import os
@@ -13,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import cast
+from typing import NoReturn, cast
 
 from bench import profile as profiles
 from bench.errors import UserError
@@ -232,5 +233,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code.
+
+    Where an extension module was interrupted while it ran Python code (SciPy's, when they are imported), CPython notes
+    that nobody handled the interrupt, and ends itself by SIGINT whatever code it is given; so an interrupted run leaves
+    without asking it.
+    """
+    if code == INTERRUPTED:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

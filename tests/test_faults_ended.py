@@ -67,6 +67,25 @@ def test_at_any_moment_nothing_is_left_and_nothing_stored_is_lost(tmp_path: Path
     assert stored(made)[: len(before)] == before
 
 
+def test_an_interrupt_of_an_import_ends_with_its_exit_code(tmp_path: Path) -> None:
+    """An extension module that is interrupted while it runs Python code would have CPython end itself by SIGINT."""
+    (tmp_path / "interrupted.py").write_text("""
+import ctypes
+from bench.__main__ import INTERRUPTED, leave
+run = ctypes.pythonapi.PyRun_String
+run.restype, run.argtypes = ctypes.py_object, [ctypes.c_char_p, ctypes.c_int, ctypes.py_object, ctypes.py_object]
+try:
+    run(b"raise KeyboardInterrupt", 257, {}, {})
+except KeyboardInterrupt:
+    print("told")
+    leave(INTERRUPTED)
+""")
+    argv = [sys.executable, "-m", "interrupted"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(argv, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (130, "told\n"), done.stderr
+
+
 @pytest.mark.parametrize("phase", ["contract", "load"])
 def test_a_second_interrupt_leaves_nothing_either(tmp_path: Path, phase: str) -> None:
     """Ctrl-C twice, the second while the first is being obeyed: the end comes at once, and no process is left."""
