@@ -49,6 +49,7 @@ def first(host: str, port: int, workload: str, runtime: str, profile: Profile) -
         *("--warmup", str(least), "--warmup-requests", str(profile.warmup_requests)),
         # Without room for the online rule there is a fixed warm-up, and nothing to be said of it beforehand.
         *(["--warmup-max", str(most)] if most > least else []),
+        *(["--turn", str(profile.turn_s)] if profile.turn_s else []),
     ]
 
 
@@ -77,6 +78,16 @@ class ClientKilledError(ClientError):
     """The load generator was killed from outside: that says nothing about the server."""
 
 
+_RUNNING: set[Client] = set()
+"""The load generators that run now, so that an interrupt can end them all, whoever follows them."""
+
+
+def end_all() -> None:
+    """End every load generator that runs; whoever follows one gets a ClientError."""
+    for client in list(_RUNNING):
+        client.abort()
+
+
 class Client:
     """A running load generator. Use as a context manager: leaving it ends the process."""
 
@@ -86,12 +97,13 @@ class Client:
         self._process = subprocess.Popen(
             self.argv,
             cwd=ROOT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._complaints,
             start_new_session=True,
         )
         self.pid = self._process.pid
+        _RUNNING.add(self)
 
     def __enter__(self) -> Client:
         return self
@@ -100,9 +112,19 @@ class Client:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+        _RUNNING.discard(self)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):  # the process is gone, what was not read goes with it
+                    pipe.close()
         self._complaints.close()
+
+    def go_on(self) -> None:
+        """Give the load generator the turn that it waits for. One that is gone says so among its events."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
 
     def events(self) -> Iterator[dict[str, Any]]:
         """Events as they come, up to and with the result.

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,34 @@ def _mhz() -> float | None:
         return None
 
 
+def together(stretches: Sequence[tuple[Counters, Counters]]) -> tuple[Counters, Counters]:
+    """Two readings that are as far apart as those of several stretches are in sum."""
+    if len(stretches) == 1:
+        return stretches[0]
+    first, last = stretches[0][0], stretches[-1][1]
+    throttled = [
+        after.throttled - before.throttled
+        for before, after in stretches
+        if before.throttled is not None and after.throttled is not None
+    ]
+    return (
+        Counters(0.0, {}, 0.0, 0 if throttled else None, first.mhz, 0.0),
+        Counters(
+            at=sum(after.at - before.at for before, after in stretches),
+            busy_s={0: sum(_used(before, after) for before, after in stretches)},
+            steal_s=sum(after.steal_s - before.steal_s for before, after in stretches),
+            throttled=sum(throttled) if throttled else None,
+            mhz=last.mhz,
+            ours_s=sum(after.ours_s - before.ours_s for before, after in stretches),
+        ),
+    )
+
+
+def _used(before: Counters, after: Counters) -> float:
+    """CPU time (s) of all processes in between: of those that ended nothing, of those that began all."""
+    return sum(max(0.0, now - before.busy_s.get(pid, 0.0)) for pid, now in after.busy_s.items())
+
+
 def judge(before: Counters, after: Counters, load: Load | None, cores_shared: bool = False) -> list[Flag]:
     """Every reason to doubt what was measured between two readings.
 
@@ -100,9 +128,7 @@ def judge(before: Counters, after: Counters, load: Load | None, cores_shared: bo
     steal = (after.steal_s - before.steal_s) / wall / (os.cpu_count() or 1)
     if steal > STEAL:
         flags.append(Flag("steal", f"the hypervisor took {steal:.1%} of the processors"))
-    # Processes that ended in between are not counted; those that began are, from their beginning.
-    busy = sum(max(0.0, now - before.busy_s.get(pid, 0.0)) for pid, now in after.busy_s.items())
-    others = (busy - (after.ours_s - before.ours_s)) / wall
+    others = (_used(before, after) - (after.ours_s - before.ours_s)) / wall
     # The two readings of our own processes are some milliseconds apart.
     if others > NEIGHBOUR + 0.02 / wall:
         flags.append(Flag("neighbour", f"other processes used {others:.0%} of a core"))

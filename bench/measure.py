@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from bench import client as loads
@@ -17,8 +19,19 @@ INSTRUMENT = "instrument"
 """The flag of a sample in which the suite's own processes were ended from outside: nothing is known of the server."""
 
 
-def measure(cell: Cell, target: Target, bench: Bench, block: int, attempt: int = 0, sentinel: bool = False) -> Sample:
-    """Measure a cell once. Never raises for anything that the server does."""
+def measure(
+    cell: Cell,
+    target: Target,
+    bench: Bench,
+    block: int,
+    attempt: int = 0,
+    sentinel: bool = False,
+    next_turn: Callable[[], None] = lambda: None,
+) -> Sample:
+    """Measure a cell once. Never raises for anything that the server does.
+
+    With turns, `next_turn` lets the others have theirs and returns when this cell's comes round.
+    """
     sample = Sample(cell=cell, block=block, at=now(), status="failed", attempt=attempt, sentinel=sentinel)
     name = f"{cell.stack}-{cell.runtime}-{cell.workload}-{block}-{attempt}".replace("@", "-on-").replace("+", "-with-")
     log = bench.logs / f"{name}{'-sentinel' if sentinel else ''}.log"
@@ -47,12 +60,20 @@ def measure(cell: Cell, target: Target, bench: Bench, block: int, attempt: int =
                     case "connected":
                         watch.mark()
                     case "window":
-                        watch.mark()
+                        watch.window(event["window"]["requests"])
                         limits.check(server, bench)
                     case "measure":
                         stage = "measure"
-                        bench.tell("measuring")
+                        bench.tell("measuring in turns" if bench.profile.turn_s else "measuring")
                         watch.span()
+                    case "rest":
+                        next_turn()
+                        client.go_on()
+                    case "turn":
+                        watch.turn()
+                        client.go_on()
+                    case "turned":
+                        watch.turned(event["outside"])
                     case "measured":
                         watch.span()
                     case "result":

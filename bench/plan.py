@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
+from bench import groups
 from bench.catalog import Stack
 from bench.profile import Profile
 from results.schema import Cell, Missing, Plan
@@ -15,6 +16,8 @@ DEFAULT_WORKLOADS = ("hello", "json", "echo")
 # only the estimate of the time left stands on it, and that is corrected by what the run itself takes.
 OVERHEAD_S = {"cpython": 1.3, "pypy": 3.5}
 CONTRACT_S = 2.5
+TURNS = 1.4
+"""What a measured part takes in turns: each begins with a fifth more, and ends when all its answers have come."""
 
 
 def workloads_for(stacks: Iterable[Stack], wanted: Sequence[str] | None) -> list[str]:
@@ -52,13 +55,17 @@ def cells(
 def make(possible: Sequence[Cell], profile: Profile, name: str, seed: int) -> Plan:
     """Blocks, each a shuffle of its own of all cells (a randomised complete block design)."""
     settings = {key: getattr(profile, key) for key in profile.__struct_fields__ if key != "summary"}
-    return Plan(name, seed, [_block(possible, seed, number) for number in range(profile.blocks)], settings)
+    blocks = [_block(possible, seed, number, profile.turn_s > 0) for number in range(profile.blocks)]
+    return Plan(name, seed, blocks, settings)
 
 
-def _block(possible: Iterable[Cell], seed: int, number: int) -> list[Cell]:
-    """All cells in the order that the seed gives the block of this number."""
+def _block(possible: Iterable[Cell], seed: int, number: int, turns: bool) -> list[Cell]:
+    """All cells in the order that the seed gives the block of this number; with turns, those of a group together."""
+    rng = random.Random(f"{seed}/{number}")
+    if turns:
+        return groups.order(possible, rng)
     block = sorted(possible)
-    random.Random(f"{seed}/{number}").shuffle(block)
+    rng.shuffle(block)
     return block
 
 
@@ -66,7 +73,8 @@ def extend(plan: Plan, more: int) -> Plan:
     """The plan with more blocks of the same cells: those that it would have had, had they been asked for at once."""
     cells_ = {cell for block in plan.blocks for cell in block}
     first = len(plan.blocks)
-    added = [_block(cells_, plan.seed, number) for number in range(first, first + more)]
+    turns = bool(plan.settings.get("turn_s"))
+    added = [_block(cells_, plan.seed, number, turns) for number in range(first, first + more)]
     return Plan(plan.profile, plan.seed, plan.blocks + added, {**plan.settings, "blocks": first + more})
 
 
@@ -74,5 +82,5 @@ def expected_s(cell: Cell, profile: Profile) -> float:
     """How long a cell takes, in seconds, before anything of the run is known."""
     least, most = profile.warmup(cell.runtime)
     return OVERHEAD_S[cell.runtime[:4] if cell.runtime.startswith("pypy") else "cpython"] + (
-        (least + most) / 2 + profile.measure_s + profile.after_s()
+        (least + most) / 2 + profile.measure_s * (TURNS if profile.turn_s else 1) + profile.after_s()
     )

@@ -19,7 +19,7 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
 
     `start_s` is how long a server may take to its first right answer: PyPy compiles eventlet's monkey-patching for
     up to 8 s, longer on a loaded machine. `memory_mib` is what a server's process tree may take, 0 for half of what
-    the machine has.
+    the machine has. Where `turn_s` is not 0, the stacks of a runtime and workload are measured in turns of that length.
     """
 
     summary: str
@@ -28,6 +28,7 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     connections: int
     window_s: float
     measure_s: float
+    turn_s: float = 0.0
     warmup_requests: int
     warmup_s: float
     warmup_max_s: float
@@ -63,6 +64,9 @@ def rule_s(window_s: float) -> float:
 
 SETTLE_S = 0.25
 """Seconds of load before each further measured part on a process that is already warm."""
+
+TURN_LEAST_S = 0.01
+"""The shortest turn that the load generator accepts (s)."""
 
 POSITIVE = {"blocks", "connections", "window_s", "measure_s", "sentinel_s", "latency_s", "start_s"}
 
@@ -114,6 +118,11 @@ def choose(profiles: Mapping[str, Profile], name: str, overrides: Mapping[str, A
     profile = msgspec.structs.replace(profiles[name], **given)
     if profile.measure_s < profile.window_s:
         raise UserError(f"--measure-s: {profile.measure_s} is shorter than one window ({profile.window_s} s)")
+    if profile.turn_s and not TURN_LEAST_S <= profile.turn_s <= profile.window_s:
+        raise UserError(
+            f"--turn-s: {profile.turn_s} is not from {TURN_LEAST_S} to the length of a window ({profile.window_s} s); "
+            "0 is for no turns"
+        )
     for option in ("warmup", "warmup_jit"):
         least, most = getattr(profile, f"{option}_s"), getattr(profile, f"{option}_max_s")
         room = rule_s(profile.window_s)

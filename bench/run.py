@@ -16,7 +16,8 @@ from typing import Protocol
 
 import msgspec
 
-from bench import contract, launch, machine, patience
+from bench import client, contract, launch, machine, patience, turns
+from bench.groups import Job, groups
 from bench.measure import INSTRUMENT, measure
 from bench.profile import Profile
 from bench.progress import Estimate, Terminal
@@ -38,14 +39,6 @@ class Journal(Protocol):
 
     def append(self, record: Record) -> None:
         """Store a record for good."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """A block and a cell that remain to be measured."""
-
-    block: int
-    cell: Cell
 
 
 def remaining(plan: Plan, records: Iterable[Record]) -> list[Job]:
@@ -217,18 +210,32 @@ def _blocks(
         total = len(jobs)
     estimate = Estimate(experiment.profile, [job.cell for job in jobs])
     terminal.begin(total, "measuring", total - len(jobs), estimate)
-    for number, group in itertools.groupby(jobs, key=lambda job: job.block):
+    for number, block in itertools.groupby(jobs, key=lambda job: job.block):
         _watch_machine(experiment, bench, number, "open", store)
-        for job in group:
-            began = time.monotonic()
+        seeded = replace(bench, seed=experiment.plan.seed * 1000 + number)  # the same arrivals for all cells of a block
+
+        def told(job: Job, seeded: Bench = seeded) -> Bench:
             what = f"{job.block + 1}/{len(experiment.plan.blocks)} {job.cell}"
-            seed = experiment.plan.seed * 1000 + number  # the same arrivals for all cells of a block
-            told = replace(bench, seed=seed, tell=partial(_tell, terminal, what))
-            sample = _measure(job, experiment, told, store, patience.given_up(known, job.cell.stack, job.cell.runtime))
-            terminal.cell(sample, time.monotonic() - began)
+            return replace(seeded, tell=partial(_tell, terminal, what))
+
+        for group in groups(list(block), experiment.profile.turn_s > 0):
+            _measure_group(group, experiment, told, known, store, _Stopwatch(terminal).cell)
         _watch_machine(experiment, bench, number, "close", store)
         store(Event(machine.now(), "block-finished", str(number)))
         experiment.after_block(number)
+
+
+class _Stopwatch:
+    """Shows each cell of a group with the time since the last one: their sum is what the group took."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal, self._last = terminal, time.monotonic()
+
+    def cell(self, sample: Sample) -> None:
+        """A cell was measured."""
+        now = time.monotonic()
+        self._terminal.cell(sample, now - self._last)
+        self._last = now
 
 
 def _tell(terminal: Terminal, what: str, doing: str) -> None:
@@ -245,25 +252,84 @@ def again(sample: Sample, reruns: int) -> bool:
     return bool(flags & TRANSIENT and sample.attempt < reruns) or (INSTRUMENT in flags and sample.attempt == 0)
 
 
-def _measure(
-    job: Job, experiment: Experiment, bench: Bench, store: Callable[[Record], None], given_up: str | None
-) -> Sample:
-    """Measure a cell, again where its sample must be rejected. What is rejected is kept."""
-    target = experiment.targets[job.cell.stack, job.cell.runtime]
-    if given_up is not None:
-        sample = Sample(job.cell, job.block, machine.now(), "failed", stage="start", reason=given_up)
+def _measure_group(
+    group: Sequence[Job],
+    experiment: Experiment,
+    told: Callable[[Job], Bench],
+    known: Sequence[Record],
+    store: Callable[[Record], None],
+    show: Callable[[Sample], None],
+) -> None:
+    """Measure the cells of a group in turns, then again those whose sample must be rejected. What is rejected is kept.
+
+    Whatever is measured again has the machine for itself: the others' servers have ended by then.
+    """
+    members: list[Job] = []
+    alone: list[tuple[Job, int]] = []
+
+    def take(job: Job, sample: Sample) -> None:
+        sample.rejected = again(sample, experiment.profile.reruns)
         store(sample)
-        return sample
-    attempt = 0
-    while True:
+        if sample.rejected:
+            alone.append((job, sample.attempt + 1))
+        else:
+            show(sample)
+
+    for job in group:
+        why = patience.given_up(known, job.cell.stack, job.cell.runtime)
+        if why is None:
+            members.append(job)
+        else:
+            take(job, Sample(job.cell, job.block, machine.now(), "failed", stage="start", reason=why))
+    require_room(experiment.folder)
+    if len(members) == 1:
+        alone.append((members[0], 0))  # nobody to take turns with
+    else:
+        _in_turns(members, experiment, told, take)
+    while alone:
+        job, attempt = alone.pop(0)
         require_room(experiment.folder)
-        sample = measure(job.cell, target, bench, job.block, attempt)
-        if not again(sample, experiment.profile.reruns):
-            store(sample)
-            return sample
-        sample.rejected = True
-        store(sample)
-        attempt += 1
+        take(job, measure(job.cell, _target(experiment, job), told(job), job.block, attempt))
+
+
+def _in_turns(
+    members: Sequence[Job],
+    experiment: Experiment,
+    told: Callable[[Job], Bench],
+    take: Callable[[Job, Sample], None],
+) -> None:
+    """Measure all members, each in a thread of its own that works only while it has the turn.
+
+    An interrupt, or a sample that cannot be stored, ends the clients and the servers; what is being measured then is
+    lost, as it is in one that is measured alone.
+    """
+    ring = turns.Ring(len(members))
+
+    def one(number: int, job: Job) -> Sample:
+        try:
+            ring.wait(number)
+            next_turn = partial(ring.next, number)
+            return measure(job.cell, _target(experiment, job), told(job), job.block, next_turn=next_turn)
+        finally:
+            ring.leave(number)
+
+    pool = ThreadPoolExecutor(max_workers=max(1, len(members)))
+    futures = [pool.submit(one, number, job) for number, job in enumerate(members)]
+    try:
+        for job, future in zip(members, futures, strict=True):
+            take(job, future.result())
+    except BaseException:
+        ring.cancel()
+        while futures_wait(futures, 0.1).not_done:  # again and again: one may just be starting its server
+            client.end_all()
+            launch.end_all()
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _target(experiment: Experiment, job: Job) -> Target:
+    return experiment.targets[job.cell.stack, job.cell.runtime]
 
 
 def _watch_machine(
@@ -274,6 +340,7 @@ def _watch_machine(
     profile = msgspec.structs.replace(
         experiment.profile,
         measure_s=max(seconds, experiment.profile.window_s),
+        turn_s=0.0,
         warmup_s=seconds / 4,
         warmup_max_s=seconds / 4,
         warmup_requests=100,

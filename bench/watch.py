@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bench import guards, tree
 from bench.launch import Server
@@ -16,47 +17,100 @@ ERRORS_ALLOWED = 0.001
 """Of all requests; with more of them wrong a measurement has failed."""
 
 
+@dataclass(frozen=True)
+class Moment:
+    """The server's tree and the machine, read together."""
+
+    reading: tree.Reading
+    counters: guards.Counters
+
+
 class Watch:
-    """Reads a process tree. `mark` at each border of a window, `span` where the measured part begins and ends."""
+    """Reads a process tree at the client's events.
+
+    In one piece: `mark` at each border of a window, `span` where the measured part begins and ends. In turns: `turn`
+    and `turned` around each, `window` after those of a window.
+    """
 
     def __init__(
         self, server: Server, client_pid: int, server_cores: Sequence[int], client_cores: Sequence[int]
     ) -> None:
         self._server, self._client_pid = server, client_pid
         self._shared = bool(set(server_cores) & set(client_cores))
-        self._marks: list[tree.Reading] = []
-        self._spans: list[tuple[tree.Reading, guards.Counters]] = []
+        self.reset()
 
     def reset(self) -> None:
         """Another measurement begins."""
-        self._marks, self._spans = [], []
+        self._last: tree.Reading | None = None
+        self._cpu_s: list[float] = []
+        self._spans: list[Moment] = []
+        self._begun: Moment | None = None
+        self._turns: list[tuple[Moment, Moment]] = []
+        self._since_window = (0.0, 0)
 
     def mark(self) -> None:
         """A window begins or ends."""
-        self._marks.append(self._server.read())
+        reading = self._server.read()
+        if self._last is not None:
+            self._cpu_s.append(reading.cpu_s - self._last.cpu_s)
+        self._last = reading
 
     def span(self) -> None:
         """The measured part begins or ends."""
-        reading = self._server.read()
-        own = time.process_time() + tree.cpu_s(tree.members(self._client_pid))
-        self._spans.append((reading, guards.take(reading.at, reading.cpu_s + own)))
+        self._spans.append(self._now())
+
+    def turn(self) -> None:
+        """A turn begins: the server has nothing to do yet."""
+        self._begun = self._now()
+
+    def turned(self, outside: int) -> None:
+        """It is over, the server has nothing more to do; `outside` of its answers were not counted."""
+        assert self._begun is not None
+        ended = self._now()
+        self._turns.append((self._begun, ended))
+        used, before = self._since_window
+        self._since_window = (used + ended.reading.cpu_s - self._begun.reading.cpu_s, before + outside)
+
+    def window(self, requests: int) -> None:
+        """A window of so many counted answers ends; of what its turns used these have their share."""
+        if not self._turns:
+            self.mark()
+            return
+        used, outside = self._since_window
+        self._cpu_s.append(used * requests / (requests + outside) if requests else used)
+        self._since_window = (0.0, 0)
 
     def fill(self, sample: Sample) -> None:
         """Put what was seen into a sample that has its load and its server; nothing where the end was not seen."""
         load, server = sample.load, sample.server
-        if load is None or server is None or len(self._spans) != 2:
+        if load is None or server is None or not (self._turns or len(self._spans) == 2):
             return
         loaded = self._server.read(memory=True)
-        for window, before, after in zip(load.windows, self._marks, self._marks[1:], strict=False):
-            window.server_cpu_s = after.cpu_s - before.cpu_s
-        (first, before_), (last, after_) = self._spans
-        # The readings lag the client's events by some milliseconds: take the rate between them, not the difference.
-        server.cpu_s = (last.cpu_s - first.cpu_s) / (last.at - first.at) * load.duration_s
+        measured_s = 0.0
+        for window, cpu_s in zip(load.windows, self._cpu_s, strict=False):
+            window.server_cpu_s = cpu_s
+            if window.phase == "measure":
+                measured_s += cpu_s
+        if self._turns:
+            server.cpu_s = measured_s
+            stretches = self._turns
+        else:
+            first, last = self._spans
+            # The readings lag the client's events by some milliseconds: take the rate between them, not the difference.
+            used, between = last.reading.cpu_s - first.reading.cpu_s, last.reading.at - first.reading.at
+            server.cpu_s = used / between * load.duration_s
+            stretches = [(first, last)]
         if load.requests:
             server.cpu_us_per_request = server.cpu_s / load.requests * 1e6
         server.pss_load_bytes = loaded.pss_bytes
         server.processes, server.threads = loaded.processes, loaded.threads
-        sample.flags += guards.judge(before_, after_, load, self._shared)
+        counters = guards.together([(begun.counters, ended.counters) for begun, ended in stretches])
+        sample.flags += guards.judge(*counters, load, self._shared)
+
+    def _now(self) -> Moment:
+        reading = self._server.read()
+        own = time.process_time() + tree.cpu_s(tree.members(self._client_pid))
+        return Moment(reading, guards.take(reading.at, reading.cpu_s + own))
 
 
 def judge_answers(sample: Sample, load: Load) -> None:

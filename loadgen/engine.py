@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from loadgen import exchange, idle, phases, processes, result, target
 from loadgen.arrivals import intended
 from loadgen.closed import ClosedLoop
+from loadgen.course import Emit
 from loadgen.errors import UsageError
 from loadgen.open import OpenLoop
-from loadgen.phases import Conductor, Emit
+from loadgen.phases import Conductor
 from loadgen.pool import Pool
 from loadgen.result import Json, Part
 from loadgen.spec import Spec

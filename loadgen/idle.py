@@ -20,8 +20,9 @@ from typing import Any
 
 from loadgen import exchange
 from loadgen.answers import Parser
+from loadgen.course import Emit
 from loadgen.errors import CannotRunError, Failure, from_oserror
-from loadgen.phases import Conductor, Emit
+from loadgen.phases import Conductor
 from loadgen.result import Json
 from loadgen.spec import Spec
 from loadgen.target import Target

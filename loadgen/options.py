@@ -107,6 +107,14 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--json", type=Path, metavar="FILE", help="write the result as JSON; - for standard output")
     out.add_argument("--hdr", type=Path, metavar="FILE", help="write the percentiles as HdrHistogram's plotter reads")
     out.add_argument("--window", type=float, default=1.0, metavar="S", help="length of a window (default 1)")
+    out.add_argument(
+        "--turn",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="measure in turns of S seconds; rest before each until a line comes on standard input (for programs that "
+        "measure several servers alternately)",
+    )
     out.add_argument("--events", action="store_true", help="JSON Lines on standard output, for programs")
     out.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary")
     how = p.add_argument_group("client")
@@ -149,6 +157,7 @@ def read(args: argparse.Namespace) -> tuple[Spec, Output]:
         warmup_requests=args.warmup_requests,
         warmup_max_s=args.warmup_max,
         window_s=args.window,
+        turn_s=args.turn,
         timeout_s=args.timeout,
         keep_alive=not args.no_keepalive,
         method=args.method or ("POST" if args.data is not None else "GET"),

@@ -6,52 +6,21 @@ import gc
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-from loadgen.errors import CannotRunError, Kind
+from loadgen import turns
+from loadgen.course import Course, Emit, Loop, Meter
+from loadgen.errors import CannotRunError
 from loadgen.latency import Latencies
 from loadgen.spec import Spec
 from loadgen.steady import sample_size, steady
-from loadgen.windows import Phase, Window, Windows
+from loadgen.windows import Phase, Window
 from loadgen.wire import clock
-
-Emit = Callable[[dict[str, object]], None]
 
 DRAIN_S = 2.0
 """How long answers that were due in the measured part are waited for after it, in an open loop."""
-
-
-class Loop(Protocol):
-    """What a load needs of a loop (closed.py, open.py)."""
-
-    samples: array[int]
-    connects: Latencies
-    errors: Counter[Kind]
-    examples: dict[str, str]
-    idle_ns: int
-    closing_ns: int
-    reopened: int
-    gone: str | None
-    ends_sharply: bool
-
-    def connect_all(self, limit_s: float) -> None:
-        """Open every connection."""
-
-    def start(self, at: int) -> None:
-        """Begin the load, which was to begin `at` (ns of the clock)."""
-
-    def run_window(self, until: int) -> None:
-        """Go on until `until`, in ns of the clock."""
-
-    def measure(self, start: int, end: int) -> None:
-        """The measured part lasts from `start` to `end`, in ns of the clock."""
-
-    def drain(self, end: int, limit: int) -> None:
-        """Wait for what belongs to the measured part, which ended at `end`, until `limit` at the latest."""
 
 
 class Conductor(Protocol):
@@ -62,40 +31,6 @@ class Conductor(Protocol):
 
     def warm(self, course: Course) -> bool:
         """After a window of the warm-up: whether it is over. Sets `course.steady` where a rule was asked."""
-
-
-@dataclass
-class Course:
-    """What happened: windows, and the counters of the measured part."""
-
-    windows: Windows = field(default_factory=Windows)
-    steady: bool | None = None
-    first: int = 0
-    measure_from: int = 0
-    measure_to: int = 0
-    warmup_requests: int = 0
-    warmup_errors: int = 0
-    warmup_windows: int = 0
-    in_time: int = 0
-    errors: dict[Kind, int] = field(default_factory=dict)
-    examples: dict[str, str] = field(default_factory=dict)
-    cpu_s: float = 0.0
-    starved_ns: int | None = None
-    idle_ns: int = 0
-    closing_ns: int = 0
-    reopened: int = 0
-    connects: Latencies = field(default_factory=Latencies)
-    stopped: str | None = None
-
-    @property
-    def duration_s(self) -> float:
-        """Seconds of the measured part."""
-        return (self.measure_to - self.measure_from) / 1e9
-
-    @property
-    def warmup_s(self) -> float:
-        """Seconds of the warm-up."""
-        return (self.measure_from - self.first) / 1e9
 
 
 def boundaries(start: int, end: int, window: int) -> Iterator[int]:
@@ -163,14 +98,6 @@ def run(spec: Spec, loop: Loop, emit: Emit, conductor: Conductor | None = None) 
     return course
 
 
-def waited_for_cpu_ns() -> int | None:
-    """How long this process was ready to run and had no core, in ns, since it began; None where Linux does not say."""
-    try:
-        return int(Path("/proc/self/schedstat").read_text().split()[1])
-    except (OSError, IndexError, ValueError):
-        return None
-
-
 @contextmanager
 def quiet_collector() -> Iterator[None]:
     """No garbage collection within a load: its pauses would be counted as latency."""
@@ -218,9 +145,22 @@ def _measure(spec: Spec, loop: Loop, course: Course, emit: Emit) -> None:
     examples = dict(loop.examples)
     loop.examples.clear()
     before = Counter(loop.errors)
-    idle, closing, reopened = loop.idle_ns, loop.closing_ns, loop.reopened
+    reopened = loop.reopened
     loop.connects = Latencies()
-    cpu, starved = time.process_time(), waited_for_cpu_ns()
+    if spec.turn_s:
+        turns.measure(spec, loop, course, emit)
+    else:
+        _in_one_piece(spec, loop, course, emit)
+    course.reopened = loop.reopened - reopened
+    course.connects = loop.connects
+    loop.drain(course.measure_to, clock() + int(min(DRAIN_S, spec.timeout_s) * 1e9))
+    course.windows.measured.record(loop.samples)
+    course.errors = {kind: count for kind, count in (loop.errors - before).items() if count}
+    course.examples = {kind: loop.examples.get(kind) or examples.get(kind, "") for kind in course.errors}
+
+
+def _in_one_piece(spec: Spec, loop: Loop, course: Course, emit: Emit) -> None:
+    meter = Meter(loop, course)
     end = course.measure_from + int(spec.duration_s * 1e9)
     loop.measure(course.measure_from, end)
     for until in boundaries(course.measure_from, end, int(spec.window_s * 1e9)):
@@ -231,14 +171,4 @@ def _measure(spec: Spec, loop: Loop, course: Course, emit: Emit) -> None:
             course.stopped = loop.gone
             break
     emit({"event": "measured", "t": time.monotonic()})
-    course.cpu_s = time.process_time() - cpu
-    now_starved = waited_for_cpu_ns()
-    course.starved_ns = now_starved - starved if now_starved is not None and starved is not None else None
-    course.idle_ns = loop.idle_ns - idle
-    course.closing_ns = loop.closing_ns - closing
-    course.reopened = loop.reopened - reopened
-    course.connects = loop.connects
-    loop.drain(course.measure_to, clock() + int(min(DRAIN_S, spec.timeout_s) * 1e9))
-    course.windows.measured.record(loop.samples)
-    course.errors = {kind: count for kind, count in (loop.errors - before).items() if count}
-    course.examples = {kind: loop.examples.get(kind) or examples.get(kind, "") for kind in course.errors}
+    meter.end()

@@ -14,7 +14,9 @@ from loadgen.wire import clock
 TICK_NS = 20_000_000
 GIVE_UP_NS = 3_000_000_000
 CLOSE_GRACE_NS = 250_000_000
-
+REST_POLL_S = 0.01
+IN_FLIGHT = frozenset({State.BUSY, State.CLOSING})
+OPENING = frozenset({State.CONNECTING, State.HANDSHAKE})
 
 SLEEP_FROM, SPIN_BELOW = 0.70, 0.35
 
@@ -75,6 +77,35 @@ class Pool(Intake):
         for conn in self.conns:
             if conn.state is State.READY:
                 self.ready(conn, clock())
+        if self.rested:
+            self.woken = clock()
+
+    def rest(self, limit: int) -> None:
+        """Send nothing more and take the answers that are in flight, until `limit` (ns of the clock) at the latest."""
+        self.running = False
+        self.rested = True
+        while any(conn.state in IN_FLIGHT for conn in self.conns) and (now := clock()) < limit:
+            for fd, _ in self.epoll.poll(min(REST_POLL_S, (limit - now) / 1e9), self.max_events):
+                self.handle(fd, None)
+            self.housekeep(clock())
+
+    def wake(self, limit: int) -> bool:
+        """After a rest: notice what the server closed meanwhile and open it again, until `limit` at the latest.
+
+        Returns whether there are new connections. One that cannot be opened is left to the load, which counts that.
+        """
+        reopened, timeout_s = self.reopened, 0.0
+        while (now := clock()) < limit:
+            events = self.epoll.poll(timeout_s, self.max_events)
+            for fd, _ in events:
+                self.handle(fd, None)
+            self.housekeep(now)
+            opening = any(conn.state in OPENING for conn in self.conns)
+            if not events and not opening:
+                break
+            timeout_s = REST_POLL_S if opening else 0.0
+        self.adapted_at, self.idle_at = clock(), self.idle_ns
+        return self.reopened > reopened
 
     def housekeep(self, now: int) -> None:
         """Reopen what is due, time out what is late, notice a server that is gone."""

@@ -17,9 +17,10 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe, wait
 from typing import Any, TypeVar
 
+from loadgen.course import Course, Emit
 from loadgen.errors import CannotRunError, UsageError
 from loadgen.events import die_with_parent
-from loadgen.phases import Course, Emit, warm_enough
+from loadgen.phases import warm_enough
 from loadgen.spec import Spec
 from loadgen.wire import clock
 

@@ -25,6 +25,7 @@ class Spec:
     warmup_requests: int = 0
     warmup_max_s: float | None = None
     window_s: float = 1.0
+    turn_s: float = 0.0
     timeout_s: float = 5.0
     keep_alive: bool = True
     method: str = "GET"
@@ -74,6 +75,10 @@ class Spec:
             raise UsageError(f"--rate {self.rate:g}: give requests per second, from 0.01 to {MAX_RATE:,}")
         if self.rate is not None and self.depth > 1:
             raise UsageError("--rate sends each request at its own time: it does not go with several in flight")
+        if self.turn_s and not 0.01 <= self.turn_s <= self.window_s:
+            raise UsageError(f"--turn {self.turn_s:g}: from 0.01 s to the length of a window ({self.window_s:g} s)")
+        if self.turn_s and (self.rate is not None or self.idle or self.processes > 1):
+            raise UsageError("--turn divides a closed loop of one process: drop --rate, --idle and --processes")
         if self.idle < 0:
             raise UsageError(f"--idle {self.idle}: how many connections to hold cannot be negative")
         if self.idle and (self.rate is not None or self.depth > 1 or not self.keep_alive):
@@ -107,6 +112,7 @@ class Spec:
             "warmup_requests": self.warmup_requests,
             "warmup_max_s": self.warmup_max_s,
             "window_s": self.window_s,
+            "turn_s": self.turn_s,
             "timeout_s": self.timeout_s,
             "keep_alive": self.keep_alive,
             "method": self.method,

@@ -85,6 +85,9 @@ class Wire:
         self.ends_sharply = False
         """Whether nothing is sent after the time that `measure` names, however late the last window ends."""
         self.close_handshakes = 0
+        self.rested = False
+        self.woken = 0
+        """When the first requests after a rest had been sent, in ns; 0 before any rest."""
 
     def ready(self, conn: Connection, now: int) -> None:
         """The connection is open and has nothing in flight."""
@@ -238,11 +241,23 @@ class Wire:
         self.examples.setdefault(failure.kind, failure.message)
 
     def fail(self, conn: Connection, failure: Failure, now: int) -> None:
-        """Count the failure, close the connection, and have it opened again after a while."""
+        """Count the failure, close the connection, and have it opened again after a while.
+
+        A server may close a connection on which nothing has happened for some time, and a request that was on its way
+        at that moment is to be sent again on a new one (RFC 9112, 9.3.1): after a rest that is no failure.
+        """
+        if failure.kind in ("closed", "reset") and self._crossed(conn):
+            self.reopen(conn, now)
+            return
         self.count(failure, max(1, conn.need))
         self.close(conn)
         conn.fails += 1
         heapq.heappush(self.due, (now + int(backoff_s(conn.fails) * 1e9), conn.index))
+
+    def _crossed(self, conn: Connection) -> bool:
+        """Whether the request in flight is the first one after a rest, and nothing of its answer has come."""
+        first = conn.state is State.BUSY and self.started[conn.fd] <= self.woken
+        return first and conn.offset == 0 and not conn.raw
 
     def attempt(self, conn: Connection, action: Callable[[Connection], None]) -> None:
         """Do something with a connection; a failure in it is counted."""

@@ -148,9 +148,10 @@ class Contract(msgspec.Struct, tag_field="kind", tag="contract"):
 
 
 class Window(msgspec.Struct):
-    """A stretch of a load, as the client saw it. `start_s` counts from the first request.
+    """A stretch of a load, as the client saw it. `start_s` counts from the first request, rests left out.
 
-    `server_cpu_s` is the CPU time that the server's process tree used in it.
+    `server_cpu_s` is the CPU time that the server's process tree used for its requests. A window of turns is as long as
+    their measured stretches are together.
     """
 
     start_s: float

@@ -35,9 +35,18 @@ def keepers(made: Place) -> list[int]:
     return [pid for pid, command in made.processes().items() if "keeper.py" in command and "app.py" in command]
 
 
-def test_at_any_moment_nothing_is_left_and_nothing_stored_is_lost(tmp_path: Path) -> None:
+ALONE, IN_TURNS = ["good"], ["good", "well"]
+"""Servers for the tests below; where there are two they are measured in turns."""
+
+TURNS = {"alone": (), "in turns": ("--turn-s", "0.05")}
+
+
+@pytest.mark.parametrize(("names", "turns"), [(ALONE, TURNS["alone"]), (IN_TURNS, TURNS["in turns"])], ids=TURNS)
+def test_at_any_moment_nothing_is_left_and_nothing_stored_is_lost(
+    tmp_path: Path, names: list[str], turns: tuple[str, ...]
+) -> None:
     """The same plan is begun and gone on with, ended by each signal at random moments; in the end it is complete."""
-    made = place(tmp_path, ["good"])
+    made = place(tmp_path, names)
     seed = random.SystemRandom().randrange(1000)
     print(f"seed {seed}")  # pytest shows it where the test fails
     draw = random.Random(seed)
@@ -46,7 +55,7 @@ def test_at_any_moment_nothing_is_left_and_nothing_stored_is_lost(tmp_path: Path
     draw.shuffle(numbers)
     for part, number in enumerate(numbers):
         begun = bool(list(made.runs.glob("*/run.json")))
-        words = ["--resume", "latest"] if begun else [*SHORT, "--blocks", "3"]
+        words = ["--resume", "latest"] if begun else [*SHORT, *turns, "--blocks", "3"]
         process = made.begin("bench", "run", *words, "--live")
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(draw.uniform(part, part + 1) / len(numbers) * MOMENTS_S)
@@ -59,11 +68,12 @@ def test_at_any_moment_nothing_is_left_and_nothing_stored_is_lost(tmp_path: Path
         now = stored(made)
         assert now[: len(before)] == before, "what was stored is there, byte for byte"
         before = now
-    words = ["--resume", "latest"] if list(made.runs.glob("*/run.json")) else [*SHORT, "--blocks", "3"]
+    words = ["--resume", "latest"] if list(made.runs.glob("*/run.json")) else [*SHORT, *turns, "--blocks", "3"]
     done = made.call("bench", "run", *words)
     assert done.returncode == 0, done.stderr
-    row = made.row("good")
-    assert (row.status, len(row.processes)) == ("ok", 3)
+    for name in names:
+        row = made.row(name)
+        assert (row.status, len(row.processes)) == ("ok", 3)
     assert stored(made)[: len(before)] == before
 
 
@@ -86,11 +96,11 @@ except KeyboardInterrupt:
     assert (done.returncode, done.stdout) == (130, "told\n"), done.stderr
 
 
-@pytest.mark.parametrize("phase", ["contract", "load"])
-def test_a_second_interrupt_leaves_nothing_either(tmp_path: Path, phase: str) -> None:
+@pytest.mark.parametrize(("phase", "turns"), [("contract", "alone"), ("load", "alone"), ("load", "in turns")])
+def test_a_second_interrupt_leaves_nothing_either(tmp_path: Path, phase: str, turns: str) -> None:
     """Ctrl-C twice, the second while the first is being obeyed: the end comes at once, and no process is left."""
     made = place(tmp_path, ["good", "load-hang"])
-    process = made.begin("bench", "run", *SHORT, "--blocks", "3")
+    process = made.begin("bench", "run", *SHORT, *TURNS[turns], "--blocks", "3")
     until(lambda: keepers(made) if phase == "contract" else loads(made), process)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
@@ -134,26 +144,28 @@ subprocess.run({argv!r}, env=env)
     assert made.left_over() == {}
 
 
+@pytest.mark.parametrize(("names", "turns"), [(ALONE, TURNS["alone"]), (IN_TURNS, TURNS["in turns"])], ids=TURNS)
 @pytest.mark.parametrize(("victims", "says"), [(loads, "load generator was killed"), (keepers, "keeper died")])
 def test_an_instrument_that_is_killed_costs_a_repetition(
-    tmp_path: Path, victims: Callable[[Place], list[int]], says: str
+    tmp_path: Path, victims: Callable[[Place], list[int]], says: str, names: list[str], turns: tuple[str, ...]
 ) -> None:
     """The load generator or the keeper alone is killed: that sample is rejected and kept, and taken again."""
-    made = place(tmp_path, ["good"])
-    process = made.begin("bench", "run", *SHORT, "--measure-s", "3")
+    made = place(tmp_path, names)
+    process = made.begin("bench", "run", *SHORT, *turns, "--measure-s", "3")
     until(lambda: any(b'"sentinel":true' in line for line in stored(made)), process)
-    until(lambda: loads(made), process)  # that of the cell: the sentinel's has ended
+    until(lambda: len(loads(made)) == len(names), process)  # those of the cells: the sentinel's has ended
     for pid in victims(made):
         os.kill(pid, signal.SIGKILL)
     said = finish(process)
     assert process.returncode == 0, said
-    first, second = made.samples("good")
-    assert (first.status, first.rejected, first.attempt) == ("failed", True, 0)
-    assert first.reason and says in first.reason
-    assert [flag.name for flag in first.flags] == ["instrument"]
-    assert (second.status, second.rejected, second.attempt) == ("ok", False, 1)
-    row = made.row("good")
-    assert (row.status, row.rejected) == ("ok", 1)
+    for name in names:
+        first, second = made.samples(name)
+        assert (first.status, first.rejected, first.attempt) == ("failed", True, 0)
+        assert first.reason and says in first.reason
+        assert [flag.name for flag in first.flags] == ["instrument"]
+        assert (second.status, second.rejected, second.attempt) == ("ok", False, 1)
+        row = made.row(name)
+        assert (row.status, row.rejected) == ("ok", 1)
     assert made.left_over() == {}
 
 

@@ -1,0 +1,205 @@
+"""Turns: load only while it has the turn, nothing in flight at its borders, every answer accounted for."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadgen.result import without_cut_off
+from tests.loadgen.conftest import HELLO, ROOT, ScriptedServer, loadgen, read_request, reset
+
+Serve = Callable[..., ScriptedServer]
+IDLE_S, REST_S = 0.5, 0.8
+"""When the servers below close an idle connection; and a rest that is longer. Neither is a stall of a busy machine."""
+
+WORDS = ("-c", 4, "-d", 0.2, "--window", 0.1, "--turn", 0.05, "--warmup", 0.1, "--events", "--timeout", 1)
+
+
+@contextmanager
+def in_turns(url: str, *words: object) -> Iterator[subprocess.Popen[str]]:
+    """A load generator that waits for its turns."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "loadgen", url, *map(str, (*WORDS, *words))],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def follow(
+    process: subprocess.Popen[str], at_rest: Callable[[int], None] = lambda number: None
+) -> list[dict[str, Any]]:
+    """Give every turn that is asked for, after `at_rest(how many rests there were)`; all events, up to the result."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    events: list[dict[str, Any]] = []
+    rests = 0
+    for line in process.stdout:
+        events.append(json.loads(line))
+        if events[-1]["event"] == "rest":
+            at_rest(rests)
+            rests += 1
+        if events[-1]["event"] in ("rest", "turn"):
+            process.stdin.write("\n")
+            process.stdin.flush()
+    return events
+
+
+def test_the_order_of_events(null_port: int) -> None:
+    """Each turn is asked for, begun and ended; a window has two of them here; the end is a rest, then the result."""
+    with in_turns(f"http://127.0.0.1:{null_port}/") as process:
+        events = follow(process)
+    turn = ["rest", "turn", "turned"]
+    window = [*turn, *turn, "window"]
+    expected = ["connected", "window", "measure", *window, *window, "rest", "measured", "result"]
+    assert [event["event"] for event in events] == expected
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+def test_the_result_is_of_the_measured_stretches_alone(null_port: int, scheme: str) -> None:
+    """What is measured lasts as long as asked, without the rests; rate, windows and requests agree."""
+    path = "ws" if scheme == "ws" else ""
+    with in_turns(f"{scheme}://127.0.0.1:{null_port}/{path}") as process:
+        result = follow(process, lambda _: time.sleep(0.05))[-1]["result"]
+    windows = [window for window in result["windows"] if window["phase"] == "measure"]
+    assert result["errors"] == {}
+    assert 0.2 <= result["duration_s"] < 0.3
+    assert result["duration_s"] == pytest.approx(sum(window["duration_s"] for window in windows))
+    assert result["requests"] == sum(window["requests"] for window in windows)
+    assert result["rps"] == pytest.approx(result["requests"] / result["duration_s"])
+    assert windows[1]["start_s"] == pytest.approx(windows[0]["start_s"] + windows[0]["duration_s"])
+    assert result["client"]["busy"] <= 1
+    assert result["settings"]["turn_s"] == 0.05
+
+
+def test_nothing_is_sent_at_rest_and_every_answer_is_accounted_for(serve: Serve) -> None:
+    """A server counts what it is asked: nothing while the load rests, and in turns just what the events tell."""
+    asked = 0
+    lock = threading.Lock()
+
+    def script(sock: socket.socket, _number: int) -> None:
+        nonlocal asked
+        while True:
+            read_request(sock)
+            with lock:
+                asked += 1
+            sock.sendall(HELLO)
+
+    seen: list[int] = []
+
+    def at_rest(_: int) -> None:
+        seen.append(asked)
+        time.sleep(0.05)
+        assert asked == seen[-1], "the load went on while it was to rest"
+
+    with in_turns(serve(script).url) as process:
+        events = follow(process, at_rest)
+    outside = [event["outside"] for event in events if event["event"] == "turned"]
+    assert all(count >= 4 for count in outside), "each connection has a request in flight when the stretch ends"
+    assert events[-1]["result"]["requests"] + sum(outside) == seen[-1] - seen[0]
+    assert events[-1]["result"]["errors"] == {}
+
+
+def test_a_connection_that_the_server_closed_at_rest_is_opened_again(serve: Serve) -> None:
+    """An idle connection may be closed (keep-alive ends): that is no failure, and the new ones are not the turn's."""
+
+    def script(sock: socket.socket, _number: int) -> None:
+        sock.settimeout(IDLE_S)
+        while True:
+            read_request(sock)  # an idle connection ends by the time-out
+            sock.sendall(HELLO)
+
+    with in_turns(serve(script).url) as process:
+        result = follow(process, lambda _: time.sleep(REST_S))[-1]["result"]
+    assert result["errors"] == {}
+    assert result["requests"] > 20
+    assert result["extra"]["reopened"] == 4 * 4, "four connections before each of four turns"
+
+
+@pytest.mark.parametrize("sharply", [False, True])
+def test_a_request_that_crosses_the_servers_close_is_sent_again(serve: Serve, sharply: bool) -> None:
+    """The server closes at the moment at which the first request after a rest comes: RFC 9112 has it sent again."""
+
+    def script(sock: socket.socket, _number: int) -> None:
+        while True:
+            begun = time.monotonic()
+            read_request(sock)
+            if time.monotonic() - begun > IDLE_S:
+                if sharply:
+                    reset(sock)
+                return
+            sock.sendall(HELLO)
+
+    with in_turns(serve(script).url) as process:
+        result = follow(process, lambda _: time.sleep(REST_S))[-1]["result"]
+    assert result["errors"] == {}
+    assert result["requests"] > 20
+    assert result["extra"]["reopened"] >= 16
+
+
+def test_a_server_that_closes_in_the_middle_of_a_turn_still_fails(serve: Serve) -> None:
+    """Only the first request of a connection after a rest is sent again: all others are failures."""
+
+    def script(sock: socket.socket, _number: int) -> None:
+        for _ in range(20):
+            read_request(sock)
+            sock.sendall(HELLO)
+        read_request(sock)
+
+    with in_turns(serve(script).url) as process:
+        result = follow(process)[-1]["result"]
+    assert result["errors"].get("closed", 0) > 0
+
+
+def test_without_anybody_who_gives_turns_it_ends(null_port: int) -> None:
+    """Standard input at its end is an error with a reason, not a load without turns."""
+    done = loadgen(f"http://127.0.0.1:{null_port}/", *WORDS)
+    assert done.returncode == 2
+    assert "nobody gives turns" in json.loads(done.stdout.splitlines()[-1])["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--turn", 0.2, "--window", 0.1), "--turn 0.2"),
+        (("--turn", 0.001), "--turn 0.001"),
+        (("--turn", 0.05, "--rate", 100), "closed loop"),
+        (("--turn", 0.05, "--processes", 2), "one process"),
+    ],
+)
+def test_what_turns_do_not_go_with(null_port: int, words: tuple[object, ...], says: str) -> None:
+    """Turns that are longer than a window, an open loop and several processes are refused."""
+    done = loadgen(f"http://127.0.0.1:{null_port}/", "-q", *words)
+    assert done.returncode == 2
+    assert says in done.stderr
+
+
+@given(st.floats(0, 200) | st.none(), st.integers(1, 100))
+def test_slow_answers_that_turns_cut_off_leave_no_percentile_behind(in_flight: float | None, expected: int) -> None:
+    """Where the answers that came explain too few of the requests in flight, only the median is told."""
+    summary: dict[str, float | None] = {"mean": 1.0, "p50": 1.0, "p99": 3.0, "max": 4.0}
+    found = without_cut_off(summary, in_flight, expected)
+    assert found["p50"] == 1.0
+    whole = in_flight is not None and in_flight >= 0.95 * expected
+    assert found == (summary if whole else {"mean": None, "p50": 1.0, "p99": None, "max": None})
