@@ -7,10 +7,16 @@ from dataclasses import dataclass
 
 import psutil
 
+from bench.memory import Mapped, of_tree
+from bench.memory import read as read_memory
+
 
 @dataclass(frozen=True)
 class Reading:
-    """A tree at one moment: CPU time since its start (s), proportional set size (bytes), processes, threads."""
+    """A tree at one moment: CPU time since its start (s), processes, threads.
+
+    `pss_bytes` is its proportional set size as bench/memory.py has it, None where it was not asked for.
+    """
 
     at: float
     cpu_s: float
@@ -50,16 +56,16 @@ def read(pid: int, memory: bool = False) -> Reading:
     processes = members(pid)
     at = time.monotonic()
     used = cpu_s(processes)
-    pss: int | None = None
+    mapped: list[Mapped] = []
     threads = 0
     for process in processes:
         try:
             threads += process.num_threads()
             if memory:
-                pss = (pss or 0) + process.memory_full_info().pss
-        except psutil.Error:
+                mapped.append(read_memory(process))
+        except (OSError, psutil.Error):
             continue
-    return Reading(at, used, pss, len(processes), threads)
+    return Reading(at, used, of_tree(mapped) if mapped else None, len(processes), threads)
 
 
 def rss_bytes(processes: list[psutil.Process]) -> int:
