@@ -12,7 +12,11 @@ from typing import Literal
 
 import psutil
 
+from bench.hidden import Wander, look
 from bench.machine import Fact, cores, facts
+
+WANDERS = 0.10
+"""Where the same work's time wanders by more than this, somebody else uses the caches or the cores."""
 
 Weight = Literal["good", "note", "bad"]
 
@@ -29,12 +33,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a second of watching showed: shares of one core, except steal, which is of all cores."""
+    """What watching showed: shares of one core, except steal, which is of all cores."""
 
     busy: float
     steal: float
     busiest: tuple[tuple[str, float], ...]
     stall_us: float
+    wander: Wander
 
 
 def watch(seconds: float = 1.0) -> Observation:
@@ -66,7 +71,7 @@ def watch(seconds: float = 1.0) -> Observation:
     busy = sum(getattr(after, key) - getattr(before, key) for key in ("user", "system", "nice", "irq", "softirq"))
     steal = (getattr(after, "steal", 0) - getattr(before, "steal", 0)) / wall / (os.cpu_count() or 1)
     busiest = tuple(sorted((item for item in used if item[1] > 0.02), key=lambda item: -item[1])[:3])
-    return Observation(busy / wall, steal, busiest, sorted(late)[int(len(late) * 0.99)])
+    return Observation(busy / wall, steal, busiest, sorted(late)[int(len(late) * 0.99)], look())
 
 
 def diagnose(machine: Mapping[str, Fact], seen: Observation, split: tuple[list[int], list[int]]) -> Iterator[Finding]:
@@ -88,11 +93,23 @@ def diagnose(machine: Mapping[str, Fact], seen: Observation, split: tuple[list[i
         yield Finding("wake-up", "note", f"a sleeper wakes {seen.stall_us:.0f} us late (p99)", "a quieter machine")
     else:
         yield Finding("wake-up", "good", f"a sleeper wakes {seen.stall_us:.0f} us late (p99)")
+    yield from _hidden(seen.wander)
     if machine.get("hypervisor") not in {None, "none"}:
         yield Finding(
             "hypervisor", "note", f"a virtual machine ({machine['hypervisor']})", "quote ratios, not absolute figures"
         )
     yield from _limits(machine)
+
+
+def _hidden(wander: Wander) -> Iterator[Finding]:
+    found = (
+        f"the same work takes up to {wander.reading:.0%} longer where it reads memory, {wander.computing:.0%} where not"
+    )
+    if wander.reading > WANDERS or wander.computing > WANDERS:
+        remedy = "measure in turns (--turn-s, which all profiles but smoke do), or on a machine of your own"
+        yield Finding("hidden guests", "note", found, remedy)
+    else:
+        yield Finding("hidden guests", "good", found)
 
 
 def _cores(machine: Mapping[str, Fact], split: tuple[list[int], list[int]]) -> Iterator[Finding]:

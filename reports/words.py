@@ -143,7 +143,8 @@ GLOSSARY = [
     ),
     (
         "PSS",
-        "Proportional set size: a process's memory with shared pages divided among those that share them.",
+        "Proportional set size: memory, with pages that a server's processes share counted once, and without regard "
+        "to other programs that have the same files mapped.",
     ),
     (
         "p99",
@@ -156,6 +157,10 @@ METHOD = [
         "Every cell is measured in a fresh server process, once in each block; each block has its own random "
         "order, so that a drift of the machine hits all cells alike. The seed is below, and gives the same "
         "order again."
+    ),
+    (
+        "Where the plan's setting turn s is not 0, the stacks of a runtime and workload take turns of that length, in "
+        "groups of at most eight: what other guests of the host take of caches and memory then hits all of them alike."
     ),
     (
         "Server and load generator run on separate cores. The load is a closed loop: a fixed number of "
