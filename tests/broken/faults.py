@@ -41,7 +41,7 @@ class Behaviour:
     length_off: int = 0  # added to the right Content-Length
     date: Callable[[], str | None] = right_date
     delay_s: float = 0.0
-    sixth_close: bool = False  # the sixth GET with Connection: close gets another body
+    tenth_close: bool = False  # the tenth GET with Connection: close gets another body
     changes_body: bool = False  # from the third answer on a connection on
     # The connection.
     honours_close: bool = True
@@ -146,7 +146,7 @@ FAULTS = {
     "frozen-date": Fault(both("date"), {"date": lambda: FROZEN}),
     "wrong-date": Fault(both("date"), {"date": lambda: formatdate(time.time() - 3600, usegmt=True)}),
     "no-such-date": Fault(both("date"), {"date": lambda: "yesterday"}),
-    "sixth-close": Fault(both("new connections"), {"sixth_close": True}),
+    "tenth-close": Fault(both("new connections"), {"tenth_close": True}),
     # The connection.
     "ignores-close": Fault(both("connection: close"), {"honours_close": False}),
     "closes-undeclared": Fault(both("keep-alive"), {"max_requests": 1}, also=dict.fromkeys(both("pipelining"), "note")),

@@ -47,7 +47,7 @@ class Connection:
         self.how, self.client = behaviour, client
         self.buffer = b""
         self.answered = 0
-        self.sixth = False
+        self.tenth = False
 
     def head(self) -> bytes:
         """The next request's head."""
@@ -112,7 +112,7 @@ class Connection:
             close = headers.get("connection", "").lower() == "close" and self.how.honours_close
             close = close or (version == "HTTP/1.0" and self.how.http_1_0 != "left-open")
             close = close or self.answered == self.how.max_requests or self.how.framing == "close"
-            self.sixth = method == "GET" and asked == "close" and self.count(path) == 6
+            self.tenth = method == "GET" and asked == "close" and self.count(path) == 10
             waiting.append(self.answer(method, path, version, close))
             close = close or (self.how.pipelines == "closes" and bool(self.buffer))
             if self.how.pipelines == "first":
@@ -133,7 +133,7 @@ class Connection:
             status = how.unknown_path if path != "/ws" else how.plain_get
         if status in {200, 201} and method not in {"GET", "HEAD", "POST"}:
             status = how.wrong_method
-        if (how.changes_body and self.answered >= 3) or (how.sixth_close and self.sixth):
+        if (how.changes_body and self.answered >= 3) or (how.tenth_close and self.tenth):
             body = body.replace(b"H", b"J")
         lines = [f"HTTP/1.1 {status} Some"]
         if kind is not None:
