@@ -219,23 +219,27 @@ def _blocks(
             return replace(seeded, tell=partial(_tell, terminal, what))
 
         for group in groups(list(block), experiment.profile.turn_s > 0):
-            _measure_group(group, experiment, told, known, store, _Stopwatch(terminal).cell)
+            _measure_group(group, experiment, told, known, store, _Stopwatch(terminal, len(group)).cell)
         _watch_machine(experiment, bench, number, "close", store)
         store(Event(machine.now(), "block-finished", str(number)))
         experiment.after_block(number)
 
 
 class _Stopwatch:
-    """Shows each cell of a group with the time since the last one: their sum is what the group took."""
+    """Shows each cell of a group with what it took: its share of what all did together, and what it did alone then."""
 
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal, self._last = terminal, time.monotonic()
+    def __init__(self, terminal: Terminal, members: int) -> None:
+        self._terminal, self._members, self._last = terminal, members, time.monotonic()
+        self._share: float | None = None
 
     def cell(self, sample: Sample) -> None:
-        """A cell was measured."""
+        """A cell was measured. When the first one is, all of the group have had their turns."""
         now = time.monotonic()
-        self._terminal.cell(sample, now - self._last)
-        self._last = now
+        passed, self._last = now - self._last, now
+        if self._share is None:
+            self._share = passed / self._members
+            passed = 0.0
+        self._terminal.cell(sample, passed + self._share)
 
 
 def _tell(terminal: Terminal, what: str, doing: str) -> None:

@@ -117,14 +117,15 @@ def build(spec: Spec, parts: Sequence[Part]) -> Json:
     starved = max(shares) if shares else None
     expected = spec.connections * spec.depth
     law = in_flight + closing if in_flight is not None and not errors else None
-    if spec.turn_s:
-        summary, law = without_cut_off(summary, law, expected), None
+    cut_off = bool(spec.turn_s) and not all_there(law, expected)
+    if cut_off:
+        summary = {name: value if name == "p50" else None for name, value in summary.items()}
     verdict = judge(
         Facts(
             busy=busy,
             starved=starved,
             requests=requests,
-            in_flight=law,
+            in_flight=None if spec.turn_s else law,
             expected_in_flight=expected,
             lateness_p99_us=late_us,
             p50_us=summary["p50"],
@@ -166,7 +167,7 @@ def build(spec: Spec, parts: Sequence[Part]) -> Json:
             "processes": len(parts),
         },
         "windows": merged_windows(parts),
-        "histogram": latencies.encoded() if requests else None,
+        "histogram": latencies.encoded() if requests and not cut_off else None,
         "examples": {kind: text for part in reversed(parts) for kind, text in part.examples.items()},
         "connections": spec.connections,
         "mode": "closed" if closed else "open",
@@ -184,17 +185,14 @@ SEEN = 0.95
 """Of the requests in flight, what share the answers within turns must explain for their latencies to be all there."""
 
 
-def without_cut_off(
-    summary: dict[str, float | None], in_flight: float | None, expected: int
-) -> dict[str, float | None]:
-    """Latencies (us) without those that turns have cut off. `in_flight` is rate x mean, `expected` what was in flight.
+def all_there(in_flight: float | None, expected: int) -> bool:
+    """Whether the latencies within turns are those of all requests; `in_flight` is rate x mean, None where not known.
 
-    An answer that takes longer than a turn comes after its end and is not counted, so the slow ones are missing. By
-    Little's law rate x mean is less than the requests in flight then; what lies above the median is not known.
+    An answer that takes longer than a turn comes after its end and is not counted, so that the slow ones are missing.
+    By Little's law rate x mean is less than the `expected` requests in flight then; what lies above the median is
+    not known.
     """
-    if in_flight is not None and in_flight >= SEEN * expected:
-        return summary
-    return {name: value if name == "p50" else None for name, value in summary.items()}
+    return in_flight is not None and in_flight >= SEEN * expected
 
 
 def wait_text(spec: Spec) -> str:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadgen.result import without_cut_off
+from loadgen.result import all_there
 from tests.loadgen.conftest import HELLO, ROOT, ScriptedServer, loadgen, read_request, reset
 
 Serve = Callable[..., ScriptedServer]
@@ -195,11 +195,27 @@ def test_what_turns_do_not_go_with(null_port: int, words: tuple[object, ...], sa
     assert says in done.stderr
 
 
-@given(st.floats(0, 200) | st.none(), st.integers(1, 100))
-def test_slow_answers_that_turns_cut_off_leave_no_percentile_behind(in_flight: float | None, expected: int) -> None:
-    """Where the answers that came explain too few of the requests in flight, only the median is told."""
-    summary: dict[str, float | None] = {"mean": 1.0, "p50": 1.0, "p99": 3.0, "max": 4.0}
-    found = without_cut_off(summary, in_flight, expected)
-    assert found["p50"] == 1.0
-    whole = in_flight is not None and in_flight >= 0.95 * expected
-    assert found == (summary if whole else {"mean": None, "p50": 1.0, "p99": None, "max": None})
+def test_slow_answers_that_turns_cut_off_leave_no_tail_behind(serve: Serve) -> None:
+    """One connection's answers take longer than a turn: the fast ones do not stand for all, so only p50 is told."""
+
+    def script(sock: socket.socket, number: int) -> None:
+        while True:
+            read_request(sock)
+            time.sleep(0.3 if number == 0 else 0.005)
+            sock.sendall(HELLO)
+
+    with in_turns(serve(script).url) as process:
+        result = follow(process)[-1]["result"]
+    told = {name for name, value in result["latency_us"].items() if value is not None}
+    assert told == {"p50"}
+    assert result["histogram"] is None
+    assert "contradict" not in result["client"]["verdict"]
+
+
+@given(st.floats(0, 200), st.integers(1, 100))
+def test_latencies_are_all_there_where_they_explain_what_was_in_flight(in_flight: float, expected: int) -> None:
+    """More requests explained never makes latencies incomplete; all of them explained is complete, none is not."""
+    assert all_there(expected, expected)
+    assert not all_there(None, expected)
+    assert not all_there(0.0, expected)
+    assert all_there(in_flight + 1, expected) or not all_there(in_flight, expected)
