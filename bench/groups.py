@@ -12,8 +12,9 @@ from results.schema import Cell
 
 T = TypeVar("T")
 
-MEMBERS = 8
-"""Members of a group at most: all of them keep a server process, and each waits for the turns of the others."""
+MEMBERS = 12
+"""Members of a group at most: each keeps a server process, and rests while the others have their turns, at this number
+still for less than the two seconds after which the first of them (gunicorn) close an idle connection."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def groups(jobs: Sequence[Job], turns: bool) -> list[list[Job]]:
 
 
 def _divided(members: Sequence[T]) -> Iterator[list[T]]:
-    """Groups as even in size as can be: nine make five and four, not eight and one that has nobody to share with."""
+    """Groups as even in size as can be: thirteen make seven and six, not twelve and one that has nobody to share with."""
     count = -(-len(members) // MEMBERS)
     for number in range(count):
         yield list(members[len(members) * number // count : len(members) * (number + 1) // count])

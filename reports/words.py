@@ -160,7 +160,7 @@ METHOD = [
     ),
     (
         "Where the plan's setting turn s is not 0, the stacks of a runtime and workload take turns of that length, in "
-        "groups of at most eight: what other guests of the host take of caches and memory then hits all of them alike."
+        "groups of at most twelve: what other guests of the host take of caches and memory then hits all of them alike."
     ),
     (
         "Server and load generator run on separate cores. The load is a closed loop: a fixed number of "
