@@ -44,7 +44,7 @@ def groups(jobs: Sequence[Job], turns: bool) -> list[list[Job]]:
 
 
 def _divided(members: Sequence[T]) -> Iterator[list[T]]:
-    """Groups as even in size as can be: thirteen make seven and six, not twelve and one that has nobody to share with."""
+    """Groups as even in size as can be: thirteen make seven and six, not twelve and a loner."""
     count = -(-len(members) // MEMBERS)
     for number in range(count):
         yield list(members[len(members) * number // count : len(members) * (number + 1) // count])
