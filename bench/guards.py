@@ -170,7 +170,10 @@ def _standstill(load: Load) -> list[Flag]:
     if nominal <= 0 or not windows:
         return []
     flags = []
-    lost = sum(window.duration_s - nominal for window in windows if window.duration_s > LONG_WINDOW * nominal)
+    if "overrun_s" in load.extra:  # turns end with the last answer, and it is the client that tells what it overran
+        lost = _share(load.extra["overrun_s"])
+    else:
+        lost = sum(window.duration_s - nominal for window in windows if window.duration_s > LONG_WINDOW * nominal)
     if lost > STANDSTILL * load.duration_s:
         flags.append(Flag("client-stopped", f"the client did not run for {lost:.2f} s"))
         flags.append(Flag("client-limited", f"the client did not run for {lost:.2f} s: the server may be faster"))

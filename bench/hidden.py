@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 TABLE_BYTES = 16 << 20
 """More than a core's own caches, less than most shared ones."""
-READS = 20_000
-SLICE_S = 0.02
+READS = 200_000
+STEPS = 20_000
+SLICE_S, LEAST_SLICES = 0.05, 5
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ def look(seconds: float = 2.0) -> Wander:
 
     def computing() -> None:
         number = 1
-        for _ in range(READS):
+        for _ in range(STEPS):
             number = number * 48271 % 2147483647
 
     times: dict[Callable[[], None], list[float]] = {reading: [], computing: []}
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while len(times[computing]) < LEAST_SLICES or time.monotonic() < until:
         for work, found in times.items():
             found.append(_fastest(work))
     return Wander(spread(times[computing]), spread(times[reading]))

@@ -60,7 +60,7 @@ def measure(
                     case "connected":
                         watch.mark()
                     case "window":
-                        watch.window(event["window"]["requests"])
+                        watch.window()
                         limits.check(server, bench)
                     case "measure":
                         stage = "measure"
@@ -73,9 +73,10 @@ def measure(
                         watch.turn()
                         client.go_on()
                     case "turned":
-                        watch.turned(event["outside"])
+                        watch.turned()
                     case "measured":
                         watch.span()
+                        watch.loaded()
                     case "result":
                         sample.load = msgspec.convert(event["result"], Load)
             limits.check(server, bench)  # also what was taken since the last window

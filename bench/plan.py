@@ -16,8 +16,8 @@ DEFAULT_WORKLOADS = ("hello", "json", "echo")
 # only the estimate of the time left stands on it, and that is corrected by what the run itself takes.
 OVERHEAD_S = {"cpython": 1.3, "pypy": 3.5}
 CONTRACT_S = 2.5
-TURNS = 1.4
-"""What a measured part takes in turns: each begins with a fifth more, and ends when all its answers have come."""
+TURNS = 1.2
+"""What a measured part takes in turns: each ends only when all its answers have come, and is told to bench."""
 
 
 def workloads_for(stacks: Iterable[Stack], wanted: Sequence[str] | None) -> list[str]:

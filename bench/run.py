@@ -264,60 +264,64 @@ def _measure_group(
     store: Callable[[Record], None],
     show: Callable[[Sample], None],
 ) -> None:
-    """Measure the cells of a group in turns, then again those whose sample must be rejected. What is rejected is kept.
+    """Measure the cells of a group in turns, then again, in turns too, those whose sample must be rejected.
 
-    Whatever is measured again has the machine for itself: the others' servers have ended by then.
+    What is rejected is kept.
     """
     members: list[Job] = []
-    alone: list[tuple[Job, int]] = []
-
-    def take(job: Job, sample: Sample) -> None:
-        sample.rejected = again(sample, experiment.profile.reruns)
-        store(sample)
-        if sample.rejected:
-            alone.append((job, sample.attempt + 1))
-        else:
-            show(sample)
-
     for job in group:
         why = patience.given_up(known, job.cell.stack, job.cell.runtime)
         if why is None:
             members.append(job)
         else:
-            take(job, Sample(job.cell, job.block, machine.now(), "failed", stage="start", reason=why))
-    require_room(experiment.folder)
-    if len(members) == 1:
-        alone.append((members[0], 0))  # nobody to take turns with
-    else:
-        _in_turns(members, experiment, told, take)
-    while alone:
-        job, attempt = alone.pop(0)
+            sample = Sample(job.cell, job.block, machine.now(), "failed", stage="start", reason=why)
+            store(sample)
+            show(sample)
+    for attempt in itertools.count():
+        rejected: list[Job] = []
+
+        def take(job: Job, sample: Sample, rejected: list[Job] = rejected) -> None:
+            sample.rejected = again(sample, experiment.profile.reruns)
+            store(sample)
+            if sample.rejected:
+                rejected.append(job)
+            else:
+                show(sample)
+
+        if not members:
+            break
         require_room(experiment.folder)
-        take(job, measure(job.cell, _target(experiment, job), told(job), job.block, attempt))
+        _in_turns(members, experiment, told, attempt, take)
+        members = rejected
 
 
 def _in_turns(
     members: Sequence[Job],
     experiment: Experiment,
     told: Callable[[Job], Bench],
+    attempt: int,
     take: Callable[[Job, Sample], None],
 ) -> None:
-    """Measure all members, each in a thread of its own that works only while it has the turn.
+    """Measure all members, each in a thread of its own that works only while it has the turn; one alone needs none.
 
     An interrupt, or a sample that cannot be stored, ends the clients and the servers; what is being measured then is
     lost, as it is in one that is measured alone.
     """
+    if len(members) == 1:
+        [job] = members
+        take(job, measure(job.cell, _target(experiment, job), told(job), job.block, attempt))
+        return
     ring = turns.Ring(len(members))
 
     def one(number: int, job: Job) -> Sample:
         try:
             ring.wait(number)
             next_turn = partial(ring.next, number)
-            return measure(job.cell, _target(experiment, job), told(job), job.block, next_turn=next_turn)
+            return measure(job.cell, _target(experiment, job), told(job), job.block, attempt, next_turn=next_turn)
         finally:
             ring.leave(number)
 
-    pool = ThreadPoolExecutor(max_workers=max(1, len(members)))
+    pool = ThreadPoolExecutor(max_workers=len(members))
     futures = [pool.submit(one, number, job) for number, job in enumerate(members)]
     try:
         for job, future in zip(members, futures, strict=True):

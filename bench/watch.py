@@ -5,6 +5,7 @@ The clients differ (loadgen, Locust); what is read of the server, and when too m
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +47,8 @@ class Watch:
         self._spans: list[Moment] = []
         self._begun: Moment | None = None
         self._turns: list[tuple[Moment, Moment]] = []
-        self._since_window = (0.0, 0)
+        self._turns_told = 0
+        self._loaded: tree.Reading | None = None
 
     def mark(self) -> None:
         """A window begins or ends."""
@@ -63,29 +65,29 @@ class Watch:
         """A turn begins: the server has nothing to do yet."""
         self._begun = self._now()
 
-    def turned(self, outside: int) -> None:
-        """It is over, the server has nothing more to do; `outside` of its answers were not counted."""
+    def turned(self) -> None:
+        """It is over: the server has nothing more to do."""
         assert self._begun is not None
-        ended = self._now()
-        self._turns.append((self._begun, ended))
-        used, before = self._since_window
-        self._since_window = (used + ended.reading.cpu_s - self._begun.reading.cpu_s, before + outside)
+        self._turns.append((self._begun, self._now()))
 
-    def window(self, requests: int) -> None:
-        """A window of so many counted answers ends; of what its turns used these have their share."""
+    def window(self) -> None:
+        """A window ends: by the clock, or after some turns."""
         if not self._turns:
             self.mark()
             return
-        used, outside = self._since_window
-        self._cpu_s.append(used * requests / (requests + outside) if requests else used)
-        self._since_window = (0.0, 0)
+        self._cpu_s.append(sum(_cpu_s(*turn) for turn in self._turns[self._turns_told :]))
+        self._turns_told = len(self._turns)
+
+    def loaded(self) -> None:
+        """The measured part has just ended: what the server has now is its memory under load."""
+        self._loaded = self._server.read(memory=True)
 
     def fill(self, sample: Sample) -> None:
         """Put what was seen into a sample that has its load and its server; nothing where the end was not seen."""
         load, server = sample.load, sample.server
         if load is None or server is None or not (self._turns or len(self._spans) == 2):
             return
-        loaded = self._server.read(memory=True)
+        loaded = self._loaded or self._server.read(memory=True)
         measured_s = 0.0
         for window, cpu_s in zip(load.windows, self._cpu_s, strict=False):
             window.server_cpu_s = cpu_s
@@ -105,12 +107,25 @@ class Watch:
         server.pss_load_bytes = loaded.pss_bytes
         server.processes, server.threads = loaded.processes, loaded.threads
         counters = guards.together([(begun.counters, ended.counters) for begun, ended in stretches])
-        sample.flags += guards.judge(*counters, load, self._shared)
+        sample.flags += [*guards.judge(*counters, load, self._shared), *self._restless()]
+
+    def _restless(self) -> list[Flag]:
+        """Whether the server worked while others had their turns: for nothing that was counted, and on their core."""
+        rests = [(before[1], after[0]) for before, after in itertools.pairwise(self._turns)]
+        wall = sum(after.reading.at - before.reading.at for before, after in rests)
+        share = sum(_cpu_s(*rest) for rest in rests) / wall if wall else 0.0
+        if share <= guards.NEIGHBOUR:
+            return []
+        return [Flag("restless", f"the server used {share:.0%} of a core while it had no load and others had theirs")]
 
     def _now(self) -> Moment:
         reading = self._server.read()
         own = time.process_time() + tree.cpu_s(tree.members(self._client_pid))
         return Moment(reading, guards.take(reading.at, reading.cpu_s + own))
+
+
+def _cpu_s(before: Moment, after: Moment) -> float:
+    return after.reading.cpu_s - before.reading.cpu_s
 
 
 def judge_answers(sample: Sample, load: Load) -> None:

@@ -71,6 +71,8 @@ class Course:
     starved_ns: int | None = None
     idle_ns: int = 0
     closing_ns: int = 0
+    overrun_ns: int = 0
+    """In turns: how much later than asked the load stopped, since this process did not run."""
     reopened: int = 0
     connects: Latencies = field(default_factory=Latencies)
     stopped: str | None = None

@@ -14,9 +14,10 @@ from loadgen.wire import clock
 TICK_NS = 20_000_000
 GIVE_UP_NS = 3_000_000_000
 CLOSE_GRACE_NS = 250_000_000
-REST_POLL_S = 0.01
+OPENING_POLL_S = 0.01
 IN_FLIGHT = frozenset({State.BUSY, State.CLOSING})
 OPENING = frozenset({State.CONNECTING, State.HANDSHAKE})
+IDLE = frozenset({State.CONNECTING, State.READY})
 
 SLEEP_FROM, SPIN_BELOW = 0.70, 0.35
 
@@ -73,27 +74,39 @@ class Pool(Intake):
 
     def start(self, at: int) -> None:
         """Begin the load on every open connection. A closed loop begins when it begins, whatever `at` says."""
-        self.running = True
+        self.running, self.resting = True, False
         for conn in self.conns:
             if conn.state is State.READY:
                 self.ready(conn, clock())
+        waiting, self.waiting = self.waiting, []
+        for conn in waiting:
+            self.open(conn, clock())
         if self.rested:
-            self.woken = clock()
+            self.woken = self.adapted_at = clock()
+            self.idle_at = self.idle_ns
 
     def rest(self, limit: int) -> None:
-        """Send nothing more and take the answers that are in flight, until `limit` (ns of the clock) at the latest."""
-        self.running = False
-        self.rested = True
+        """Send nothing more and take the answers that are in flight, until `limit` (ns of the clock) at the latest.
+
+        Where each request has a connection of its own, none is left open: a server may wait for its request.
+        """
+        self.running, self.resting, self.rested = False, True, True
         while any(conn.state in IN_FLIGHT for conn in self.conns) and (now := clock()) < limit:
-            for fd, _ in self.epoll.poll(min(REST_POLL_S, (limit - now) / 1e9), self.max_events):
+            for fd, _ in self.wait(min(limit, now + TICK_NS)):
                 self.handle(fd, None)
             self.housekeep(clock())
+        if not self.exchange.keep_alive:
+            for conn in self.conns:
+                if conn.state in IDLE:
+                    self.close(conn)
+                    self.waiting.append(conn)
 
     def wake(self, limit: int) -> bool:
         """After a rest: notice what the server closed meanwhile and open it again, until `limit` at the latest.
 
         Returns whether there are new connections. One that cannot be opened is left to the load, which counts that.
         """
+        self.failing_since = None
         reopened, timeout_s = self.reopened, 0.0
         while (now := clock()) < limit:
             events = self.epoll.poll(timeout_s, self.max_events)
@@ -103,8 +116,7 @@ class Pool(Intake):
             opening = any(conn.state in OPENING for conn in self.conns)
             if not events and not opening:
                 break
-            timeout_s = REST_POLL_S if opening else 0.0
-        self.adapted_at, self.idle_at = clock(), self.idle_ns
+            timeout_s = OPENING_POLL_S if opening else 0.0
         return self.reopened > reopened
 
     def housekeep(self, now: int) -> None:

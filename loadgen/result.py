@@ -37,6 +37,7 @@ class Part:
     starved_ns: int | None
     idle_ns: int
     closing_ns: int
+    overrun_ns: int
     reopened: int
     connects: Latencies
     stopped: str | None = None
@@ -83,6 +84,7 @@ def part_of(course: Course, loop: Pool) -> Part:
         starved_ns=course.starved_ns,
         idle_ns=course.idle_ns,
         closing_ns=course.closing_ns,
+        overrun_ns=course.overrun_ns,
         reopened=course.reopened,
         connects=course.connects,
         stopped=course.stopped,
@@ -101,8 +103,9 @@ def build(spec: Spec, parts: Sequence[Part]) -> Json:
     """The result of a load that one or more processes made. Latencies in microseconds, times in seconds."""
     latencies = merged(part.latencies for part in parts)
     seconds = max(part.duration_s for part in parts)
-    requests = latencies.count
-    rps = sum(part.in_time for part in parts) / seconds if seconds else 0.0
+    in_time = sum(part.in_time for part in parts)
+    requests = in_time if spec.turn_s else latencies.count
+    rps = in_time / seconds if seconds else 0.0
     mean_us = latencies.mean_us()
     summary = latencies.summary_us()
     lateness = merged(part.lateness for part in parts)
@@ -117,15 +120,15 @@ def build(spec: Spec, parts: Sequence[Part]) -> Json:
     starved = max(shares) if shares else None
     expected = spec.connections * spec.depth
     law = in_flight + closing if in_flight is not None and not errors else None
-    cut_off = bool(spec.turn_s) and not all_there(law, expected)
-    if cut_off:
-        summary = {name: value if name == "p50" else None for name, value in summary.items()}
+    shown = summary
+    if spec.turn_s:
+        shown = within_turns(summary, spec.turn_s)
     verdict = judge(
         Facts(
             busy=busy,
             starved=starved,
             requests=requests,
-            in_flight=None if spec.turn_s else law,
+            in_flight=None if spec.turn_s else law,  # the first round of a turn has requests, but no latencies
             expected_in_flight=expected,
             lateness_p99_us=late_us,
             p50_us=summary["p50"],
@@ -138,6 +141,8 @@ def build(spec: Spec, parts: Sequence[Part]) -> Json:
     stopped = [part.stopped for part in parts if part.stopped is not None]
     if stopped:
         extra["stopped"] = stopped[0]
+    if spec.turn_s:
+        extra["overrun_s"] = sum(part.overrun_ns for part in parts) / 1e9
     if spec.url.startswith("ws"):
         extra["close_handshakes"] = sum(part.close_handshakes for part in parts)
     connects = merged(part.connects for part in parts)
@@ -151,7 +156,7 @@ def build(spec: Spec, parts: Sequence[Part]) -> Json:
         "errors": dict(errors),
         "duration_s": seconds,
         "rps": rps,
-        "latency_us": summary,
+        "latency_us": shown,
         "client": {
             "cpu_s": cpu_s,
             "cpu_us_per_request": cpu_s * 1e6 / requests if requests else None,
@@ -167,7 +172,7 @@ def build(spec: Spec, parts: Sequence[Part]) -> Json:
             "processes": len(parts),
         },
         "windows": merged_windows(parts),
-        "histogram": latencies.encoded() if requests and not cut_off else None,
+        "histogram": latencies.encoded() if latencies.count and whole(shown, summary) else None,
         "examples": {kind: text for part in reversed(parts) for kind, text in part.examples.items()},
         "connections": spec.connections,
         "mode": "closed" if closed else "open",
@@ -181,18 +186,20 @@ def build(spec: Spec, parts: Sequence[Part]) -> Json:
     }
 
 
-SEEN = 0.95
-"""Of the requests in flight, what share the answers within turns must explain for their latencies to be all there."""
+def within_turns(summary: dict[str, float | None], turn_s: float) -> dict[str, float | None]:
+    """Latencies (us) that turns can tell: under half of a turn. What takes longer would have been cut short by its end.
 
-
-def all_there(in_flight: float | None, expected: int) -> bool:
-    """Whether the latencies within turns are those of all requests; `in_flight` is rate x mean, None where not known.
-
-    An answer that takes longer than a turn comes after its end and is not counted, so that the slow ones are missing.
-    By Little's law rate x mean is less than the `expected` requests in flight then; what lies above the median is
-    not known.
+    The mean is told where the maximum is.
     """
-    return in_flight is not None and in_flight >= SEEN * expected
+    limit = turn_s / 2 * 1e6
+    told = {name: value if value is not None and value <= limit else None for name, value in summary.items()}
+    return told if told.get("max") is not None else {**told, "mean": None}
+
+
+def whole(shown: dict[str, float | None], summary: dict[str, float | None]) -> bool:
+    """Whether no percentile was left out, or not the maximum where there is none: then the distribution is told too."""
+    known = [name for name, value in summary.items() if name.startswith("p") and value is not None]
+    return all(shown[name] == summary[name] for name in known or ["max"])
 
 
 def wait_text(spec: Spec) -> str:

@@ -86,6 +86,10 @@ class Wire:
         """Whether nothing is sent after the time that `measure` names, however late the last window ends."""
         self.close_handshakes = 0
         self.rested = False
+        """Whether the load has rested before; `resting`: whether it does now."""
+        self.resting = False
+        self.waiting: list[Connection] = []
+        """Places without a connection until the load begins again."""
         self.woken = 0
         """When the first requests after a rest had been sent, in ns; 0 before any rest."""
 
@@ -94,8 +98,11 @@ class Wire:
         raise NotImplementedError
 
     def vacant(self, conn: Connection, now: int) -> None:
-        """The place has no connection any more: open one."""
-        self.open(conn, now)
+        """The place has no connection any more: open one, unless it would only wait for a request."""
+        if self.resting and not self.exchange.keep_alive:
+            self.waiting.append(conn)
+        else:
+            self.open(conn, now)
 
     # Opening
 
@@ -246,7 +253,7 @@ class Wire:
         A server may close a connection on which nothing has happened for some time, and a request that was on its way
         at that moment is to be sent again on a new one (RFC 9112, 9.3.1): after a rest that is no failure.
         """
-        if failure.kind in ("closed", "reset") and self._crossed(conn):
+        if self._crossed(conn, failure):
             self.reopen(conn, now)
             return
         self.count(failure, max(1, conn.need))
@@ -254,10 +261,17 @@ class Wire:
         conn.fails += 1
         heapq.heappush(self.due, (now + int(backoff_s(conn.fails) * 1e9), conn.index))
 
-    def _crossed(self, conn: Connection) -> bool:
-        """Whether the request in flight is the first one after a rest, and nothing of its answer has come."""
+    def _crossed(self, conn: Connection, failure: Failure) -> bool:
+        """Whether the server ended the connection at rest, or while the first request after it was on its way.
+
+        At rest it may say so as it likes: by a reset, a WebSocket's close, a 408. Afterwards nothing of an answer has
+        come, or a WebSocket's close instead of it.
+        """
+        if self.resting and conn.state is State.READY:
+            return True
         first = conn.state is State.BUSY and self.started[conn.fd] <= self.woken
-        return first and conn.offset == 0 and not conn.raw
+        unanswered = (conn.offset == 0 and not conn.raw) or self.exchange.websocket
+        return first and unanswered and failure.kind in ("closed", "reset")
 
     def attempt(self, conn: Connection, action: Callable[[Connection], None]) -> None:
         """Do something with a connection; a failure in it is counted."""

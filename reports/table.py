@@ -261,5 +261,5 @@ def _latency(cell: CellSummary, step: str, rate: float | None) -> Figure:
     value = cell.latency_us.get(step)
     if cell.censored:
         return Figure(NONE, "", None, "Not printed: the client was the limit, so most of it would be the client's own.")
-    why = "Not known: too few samples for this percentile, or answers that took longer than a turn."
+    why = "Not known: too few samples for this percentile, or over half of a turn, the longest that turns can tell."
     return Figure(milliseconds(value), "", value, "" if value is not None else why)

@@ -46,9 +46,10 @@ def test_another_process_on_the_same_interpreter_changes_nothing() -> None:
             stack.callback(process.kill)
             assert process.stdout is not None
             assert process.stdout.readline() == b"up\n"
+            time.sleep(0.2)  # until it sleeps
             started.append(process)
             figures.append(memory_of(started[0]))
-    assert figures[2] == pytest.approx(figures[0], rel=0.001)
+    assert figures[2] == pytest.approx(figures[0], rel=0.01)
     assert figures[0] > 5e6
 
 

@@ -151,11 +151,13 @@ def pair(tmp_path: Path) -> list[Sample]:
     make = lambda host, port: [sys.executable, "app.py", host, str(port)]  # noqa: E731
 
     def one(number: int) -> None:
-        ring.wait(number)
-        target = Target(make, SERVERS / "asyncio", ["hello"])
-        cell = Cell(f"asyncio+{number}", "x", "hello")
-        samples[number] = measure(cell, target, bench_of(tmp_path), 0, next_turn=lambda: ring.next(number))
-        ring.leave(number)
+        try:
+            ring.wait(number)
+            target = Target(make, SERVERS / "asyncio", ["hello"])
+            cell = Cell(f"asyncio+{number}", "x", "hello")
+            samples[number] = measure(cell, target, bench_of(tmp_path), 0, next_turn=lambda: ring.next(number))
+        finally:
+            ring.leave(number)
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(2)]
     for thread in threads:
@@ -174,13 +176,14 @@ def test_two_servers_in_turns_give_the_samples_of_two_servers(tmp_path: Path) ->
         assert load
         assert server
         assert load.errors == {}
-        assert 0.6 <= load.duration_s < 0.9
+        assert load.duration_s == pytest.approx(sum(w.duration_s for w in load.windows if w.phase == "measure"))
+        assert load.duration_s >= 0.6
         measured = [window for window in load.windows if window.phase == "measure"]
         assert len(measured) == 3
         assert all(window.server_cpu_s and window.server_cpu_s > 0 for window in load.windows)
         assert server.cpu_s == pytest.approx(sum(window.server_cpu_s or 0 for window in measured))
         assert server.cpu_us_per_request == pytest.approx((server.cpu_s or 0) / load.requests * 1e6)
-        assert 0 < (server.cpu_s or 0) < 1.3 * load.duration_s
+        assert 0 < (server.cpu_s or 0) < 1.3 * load.duration_s + 0.1
         assert [count.connections for count in sample.counts] == [2], "what follows is measured as ever"
         assert server.exit == "exit 0"
 
