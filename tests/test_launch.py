@@ -53,6 +53,24 @@ def start(argv: Sequence[str], tmp_path: Path, within_s: float = 20) -> Server:
     return launch.start(make, tmp_path, ["hello"], cores, tmp_path / "log", within_s)
 
 
+def test_before_it_is_measured_a_server_has_seen_a_connection_end(tmp_path: Path) -> None:
+    """The client ends the connection by which it is found ready: the server reads the end of a stream."""
+    told = tmp_path / "told"
+    before = f"""
+    def finish(self):
+        with open({str(told)!r}, "a") as file:
+            file.write("client " if not self.raw_requestline else "server ")
+        http.server.BaseHTTPRequestHandler.finish(self)
+    Handler.finish = finish
+    """
+    with start(script(tmp_path, before=before), tmp_path):
+        deadline = time.monotonic() + 10
+        while not told.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert told.read_text() == "client "
+
+
 def gone(pid: int) -> bool:
     """Whether a process has ended, zombies counted as ended."""
     try:
