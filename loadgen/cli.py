@@ -17,6 +17,8 @@ from loadgen.progress import ProgressLine
 from loadgen.spec import Output, Spec
 
 WELL, WITH_ERRORS, NO_RESULT = 0, 1, 2
+AGAIN_S = 0.25
+"""Seconds after which an interrupt that was lost is repeated."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,7 +27,8 @@ def main(argv: Sequence[str]) -> int:
     events = JsonLines() if args.events else None
     if events is not None:
         die_with_parent()
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _interrupted)
     line: ProgressLine | None = None
     try:
         spec, output = options.read(args)
@@ -41,6 +44,7 @@ def main(argv: Sequence[str]) -> int:
     except (UsageError, CannotRunError) as error:
         return _no_result(str(error), events)
     except KeyboardInterrupt:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         return _no_result("interrupted", events)
     except MemoryError:
         return _no_result("out of memory", events)
@@ -50,7 +54,9 @@ def _silent(event: dict[str, object]) -> None:
     """Shows nothing."""
 
 
-def _terminated(number: int, frame: FrameType | None) -> None:
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    """Interrupt, and once more in a moment: where a finalizer happens to run, Python drops what is raised."""
+    signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
     raise KeyboardInterrupt
 
 

@@ -210,6 +210,32 @@ def test_an_interrupt_is_one_line(null_port: int) -> None:
     assert err.splitlines() == ["loadgen: interrupted"]
 
 
+def test_an_interrupt_that_is_dropped_is_repeated() -> None:
+    """Python drops what is raised while a finalizer runs: Ctrl-C must not be lost for it."""
+    code = """
+import os, signal, sys, time
+from loadgen import cli, engine
+
+class Dropping:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+def run(spec, emit):
+    Dropping()
+    time.sleep(10)
+    raise AssertionError("the interrupt was lost")
+
+engine.run = run
+sys.exit(cli.main(["http://127.0.0.1:1/", "-q"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.splitlines()[-1] == "loadgen: interrupted"
+
+
 def test_help_is_a_manual() -> None:
     """It names the exit codes, what is verified, and what the latencies mean."""
     text = loadgen("--help").stdout
