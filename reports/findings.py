@@ -121,7 +121,9 @@ def _lead(summary: Summary, ranking: Ranking, *, bare: bool = False) -> str:
     if len(ranking.tiers) == 1:
         return f"No stack is clearly fastest {at}"
     if len(top) == 1:
-        return f"{top[0]} is fastest {at}"
+        # A stack that outran the client has no rank, but it may well be faster.
+        beyond = any(cell.censored and cell.runtime == ranking.runtime for cell in cells_of(summary, ranking.workload))
+        return f"{top[0]} is fastest of those ranked {at}" if beyond else f"{top[0]} is fastest {at}"
     if len(top) > 4:
         return f"{len(top)} stacks share the lead {at}"
     return f"{spoken(top)} share the lead {at}"

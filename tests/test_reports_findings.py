@@ -126,3 +126,15 @@ def test_places_in_the_page_are_unique() -> None:
     assert len(set(places.values())) == 4
     assert places["flask@waitress"] == "stack-flask-waitress"
     assert places == anchors(names)
+
+
+def test_a_stack_that_outran_the_client_is_not_passed_over() -> None:
+    """It has no rank, since nobody knows how fast it is; the leader is then the fastest of those ranked, no more."""
+    summary = summary_of()
+    ranking = findings.main_ranking(summary, "hello")
+    assert ranking is not None
+    ranking.tiers = [[ranking.order[0]], ranking.order[1:]]
+    assert " is fastest at hello on CPython 3.13" in findings.headline(summary)
+    [beyond] = [c for c in summary.cells if c.stack == ranking.order[-1] and c.runtime == ranking.runtime]
+    beyond.censored = True
+    assert " is fastest of those ranked at hello on CPython 3.13" in findings.headline(summary)
