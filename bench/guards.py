@@ -89,9 +89,7 @@ def _mhz() -> float | None:
 
 
 def together(stretches: Sequence[tuple[Counters, Counters]]) -> tuple[Counters, Counters]:
-    """Two readings that are as far apart as those of several stretches are in sum."""
-    if len(stretches) == 1:
-        return stretches[0]
+    """Two readings that are as far apart as those of all stretches (one or more) are in sum."""
     first, last = stretches[0][0], stretches[-1][1]
     throttled = [
         after.throttled - before.throttled

@@ -74,14 +74,14 @@ class Pool(Intake):
 
     def start(self, at: int) -> None:
         """Begin the load on every open connection. A closed loop begins when it begins, whatever `at` says."""
-        self.running, self.resting = True, False
+        after_rest, self.running, self.resting = self.resting, True, False
         for conn in self.conns:
             if conn.state is State.READY:
                 self.ready(conn, clock())
         waiting, self.waiting = self.waiting, []
         for conn in waiting:
             self.open(conn, clock())
-        if self.rested:
+        if after_rest:
             self.woken = self.adapted_at = clock()
             self.idle_at = self.idle_ns
 
@@ -90,7 +90,7 @@ class Pool(Intake):
 
         Where each request has a connection of its own, none is left open: a server may wait for its request.
         """
-        self.running, self.resting, self.rested = False, True, True
+        self.running, self.resting = False, True
         while any(conn.state in IN_FLIGHT for conn in self.conns) and (now := clock()) < limit:
             for fd, _ in self.wait(min(limit, now + TICK_NS)):
                 self.handle(fd, None)

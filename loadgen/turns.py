@@ -78,6 +78,7 @@ class _Turn:
         self._loop, self._course, self._emit = loop, course, emit
         self._length, self._lead = int(spec.turn_s * 1e9), lead_ns(spec, course)
         self._patience = int(PATIENCE * spec.timeout_s * 1e9)
+        self._impatient = self._patience // 10
         self._meter = Meter(loop, course)
 
     def take(self, window: Window) -> None:
@@ -109,7 +110,7 @@ class _Turn:
         began = clock()
         self._loop.rest(began + self._patience)
         if clock() - began >= self._patience:  # an answer that never comes costs the others this only once
-            self._patience //= 10
+            self._patience = self._impatient
         if not keep:
             self._taken()
 

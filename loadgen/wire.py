@@ -85,9 +85,8 @@ class Wire:
         self.ends_sharply = False
         """Whether nothing is sent after the time that `measure` names, however late the last window ends."""
         self.close_handshakes = 0
-        self.rested = False
-        """Whether the load has rested before; `resting`: whether it does now."""
         self.resting = False
+        """Whether the load has begun and rests now."""
         self.waiting: list[Connection] = []
         """Places without a connection until the load begins again."""
         self.woken = 0

@@ -150,8 +150,8 @@ class Contract(msgspec.Struct, tag_field="kind", tag="contract"):
 class Window(msgspec.Struct):
     """A stretch of a load, as the client saw it. `start_s` counts from the first request, rests left out.
 
-    `server_cpu_s` is the CPU time that the server's process tree used for its requests. A window of turns is as long as
-    their measured stretches are together.
+    `server_cpu_s` is the CPU time that the server's process tree used in it. A window of turns is as long as they are
+    together.
     """
 
     start_s: float

@@ -100,17 +100,6 @@ def test_the_order_within_groups_and_of_groups_is_the_seeds() -> None:
     assert {block[0].stack for block in blocks} == set("abcd")
 
 
-counters = st.builds(
-    Counters,
-    at=st.floats(0, 100),
-    busy_s=st.dictionaries(st.integers(1, 3), st.floats(0, 50)),
-    steal_s=st.floats(0, 5),
-    throttled=st.integers(0, 9),
-    mhz=st.none(),
-    ours_s=st.floats(0, 50),
-)
-
-
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.floats(0, 1), st.floats(0, 1), st.integers(0, 2)), min_size=1))
 def test_stretches_are_judged_by_their_sums(parts: list[tuple[float, float, float, int]]) -> None:
     """Several stretches have the wall time, work, steal and throttling of all of them, and nothing of the rests."""

@@ -66,6 +66,14 @@ def follow(
     return events
 
 
+def in_rounds(sock: socket.socket, _number: int) -> None:
+    """Answer each request 40 ms after it came."""
+    while True:
+        read_request(sock)
+        time.sleep(0.04)
+        sock.sendall(HELLO)
+
+
 def test_the_order_of_events(null_port: int) -> None:
     """Each turn is asked for, begun and ended; a window has two of them here; the end is a rest, then the result."""
     with in_turns(f"http://127.0.0.1:{null_port}/") as process:
@@ -121,14 +129,7 @@ def test_nothing_is_sent_at_rest_and_every_answer_is_accounted_for(serve: Serve)
 
 def test_a_turn_lasts_until_the_last_answer(serve: Serve) -> None:
     """A server that answers in rounds is not counted by how many of them end within a fixed time."""
-
-    def script(sock: socket.socket, _number: int) -> None:
-        while True:
-            read_request(sock)
-            time.sleep(0.04)
-            sock.sendall(HELLO)
-
-    with in_turns(serve(script).url) as process:
+    with in_turns(serve(in_rounds).url) as process:
         result = follow(process)[-1]["result"]
     assert result["requests"] == 4 * 4 * 2, "in each of four turns of 50 ms each connection has two requests of 40 ms"
     assert result["rps"] == pytest.approx(4 / 0.04, rel=0.3)
@@ -279,14 +280,7 @@ def test_an_answer_that_never_comes_costs_the_others_one_time_out(serve: Serve) 
 
 def test_what_takes_longer_than_half_of_a_turn_is_not_told(serve: Serve) -> None:
     """A turn of 50 ms says nothing of answers that take 40: they would have been cut short by its end."""
-
-    def script(sock: socket.socket, _number: int) -> None:
-        while True:
-            read_request(sock)
-            time.sleep(0.04)
-            sock.sendall(HELLO)
-
-    with in_turns(serve(script).url) as process:
+    with in_turns(serve(in_rounds).url) as process:
         result = follow(process)[-1]["result"]
     assert all(value is None for value in result["latency_us"].values())
     assert result["histogram"] is None
