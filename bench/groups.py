@@ -6,15 +6,12 @@ import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from results.schema import Cell
 
-T = TypeVar("T")
-
-MEMBERS = 12
-"""Members of a group at most: each keeps a server process, and rests while the others have their turns, at this number
-still for less than the two seconds after which the first of them (gunicorn) close an idle connection."""
+MEMBERS = 18
+"""About as many members has a group at most. Each keeps a server process, and rests while the others have their turns: at
+this number for about the two seconds after which the first of them (gunicorn) close an idle connection."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +23,11 @@ class Job:
 
 
 def order(possible: Iterable[Cell], rng: random.Random) -> list[Cell]:
-    """All cells in random order, but those of a runtime and workload next to each other in groups of random members."""
+    """All cells in random order, but those of a workload next to each other in groups of random stacks."""
     drawn = sorted(possible)
     rng.shuffle(drawn)
-    drawn.sort(key=_kind)  # a stable sort: within a kind the order stays random
-    drawn_groups = [group for _, same in itertools.groupby(drawn, key=_kind) for group in _divided(list(same))]
+    drawn.sort(key=_workload)  # a stable sort: within a workload the order stays random
+    drawn_groups = [group for _, same in itertools.groupby(drawn, key=_workload) for group in _divided(list(same))]
     rng.shuffle(drawn_groups)
     return [cell for group in drawn_groups for cell in group]
 
@@ -39,16 +36,22 @@ def groups(jobs: Sequence[Job], turns: bool) -> list[list[Job]]:
     """The jobs of a block in groups that are measured together: one cell each where there are no turns."""
     if not turns:
         return [[job] for job in jobs]
-    same_kind = itertools.groupby(jobs, key=lambda job: (job.block, *_kind(job.cell)))
-    return [group for _, same in same_kind for group in _divided(list(same))]
+    alike = itertools.groupby(jobs, key=lambda job: (job.block, _workload(job.cell)))
+    return [
+        [Job(block, cell) for cell in group]
+        for (block, _), same in alike
+        for group in _divided([job.cell for job in same])
+    ]
 
 
-def _divided(members: Sequence[T]) -> Iterator[list[T]]:
-    """Groups as even in size as can be: thirteen make seven and six, not twelve and a loner."""
-    count = -(-len(members) // MEMBERS)
+def _divided(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    """Groups of whole stacks, with all their runtimes, and of as even a number of stacks as can be."""
+    stacks = list(dict.fromkeys(cell.stack for cell in cells))
+    count = min(-(-len(cells) // MEMBERS), len(stacks))
     for number in range(count):
-        yield list(members[len(members) * number // count : len(members) * (number + 1) // count])
+        members = stacks[len(stacks) * number // count : len(stacks) * (number + 1) // count]
+        yield [cell for cell in cells if cell.stack in members]
 
 
-def _kind(cell: Cell) -> tuple[str, str]:
-    return cell.runtime, cell.workload
+def _workload(cell: Cell) -> str:
+    return cell.workload

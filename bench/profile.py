@@ -19,7 +19,7 @@ class Profile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
 
     `start_s` is how long a server may take to its first right answer: PyPy compiles eventlet's monkey-patching for
     up to 8 s, longer on a loaded machine. `memory_mib` is what a server's process tree may take, 0 for half of what
-    the machine has. Where `turn_s` is not 0, the stacks of a runtime and workload are measured in turns of that length.
+    the machine has. Where `turn_s` is not 0, the cells of a workload are measured in turns of that length.
     """
 
     summary: str

@@ -159,8 +159,8 @@ METHOD = [
         "order again."
     ),
     (
-        "Where the plan's setting turn s is not 0, the stacks of a runtime and workload take turns of that length, in "
-        "groups of at most twelve: what other guests of the host take of caches and memory then hits all of them alike."
+        "Where the plan's setting turn s is not 0, the cells of a workload take turns of that length, on all runtimes, "
+        "about eighteen at a time: what other guests of the host take of caches and memory then hits all of them alike."
     ),
     (
         "Server and load generator run on separate cores. The load is a closed loop: a fixed number of "

@@ -1,5 +1,6 @@
 """Measuring in turns: one at a time, in a ring; groups of what is compared; samples as of cells measured alone."""
 
+import itertools
 import random
 import sys
 import threading
@@ -77,25 +78,27 @@ def test_who_waits_gives_up_when_the_turns_are_cancelled() -> None:
 
 @given(cells, st.integers())
 def test_groups_hold_what_is_compared(some: list[Cell], seed: int) -> None:
-    """A block has every cell once; a group has cells of one runtime and workload, few, and no loner beside a crowd."""
+    """A block has every cell once; a group has one workload and whole stacks, few, and no loner beside a crowd."""
     block = order(some, random.Random(seed))
     assert sorted(block) == sorted(some)
     made = groups([Job(0, cell) for cell in block], turns=True)
-    assert [job.cell for group in made for job in group] == block
+    assert sorted(job.cell for group in made for job in group) == sorted(some)
+    most = max((len(list(same)) for _, same in itertools.groupby(sorted(some), lambda cell: cell.stack)), default=0)
     for group in made:
-        assert len({(job.cell.runtime, job.cell.workload) for job in group}) == 1
-        assert len(group) <= MEMBERS
-        kind = [
-            cell for cell in some if (cell.runtime, cell.workload) == (group[0].cell.runtime, group[0].cell.workload)
-        ]
-        assert len(group) >= min(len(kind), MEMBERS // 2)
+        [workload] = {job.cell.workload for job in group}
+        alike = [cell for cell in some if cell.workload == workload]
+        stacks = {job.cell.stack for job in group}
+        assert sorted(job.cell for job in group) == sorted(cell for cell in alike if cell.stack in stacks)
+        assert len(group) <= MEMBERS + most * 2
+        assert len(stacks) >= min(len({cell.stack for cell in alike}), MEMBERS // most // 2)
     assert groups([Job(0, cell) for cell in block], turns=False) == [[Job(0, cell)] for cell in block]
 
 
 def test_the_order_within_groups_and_of_groups_is_the_seeds() -> None:
     """Neither who begins nor which group comes first is always the same."""
-    some = [Cell(stack, runtime, "hello") for stack in "abcd" for runtime in "pq"]
+    some = [Cell(stack, runtime, workload) for stack in "abcd" for runtime in "pq" for workload in "vw"]
     blocks = [order(some, random.Random(seed)) for seed in range(20)]
+    assert {block[0].workload for block in blocks} == {"v", "w"}
     assert {block[0].runtime for block in blocks} == {"p", "q"}
     assert {block[0].stack for block in blocks} == set("abcd")
 
