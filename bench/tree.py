@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -27,11 +29,29 @@ class Reading:
 
 def members(pid: int) -> list[psutil.Process]:
     """The process and everything below it; empty when it is gone."""
-    try:
-        root = psutil.Process(pid)
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+    found = []
+    pids = [pid]
+    for each in pids:  # it grows meanwhile
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(each)
+            found.append(process)
+            pids += _children(process)
+    return found
+
+
+def _children(process: psutil.Process) -> list[int]:
+    """Those that the process has started, by the kernel's own lists: one a thread.
+
+    psutil looks at every process of the machine instead, which takes milliseconds of each turn.
+    """
+    children: list[int] = []
+    lists = list(Path(f"/proc/{process.pid}/task").glob("*/children"))
+    for of_thread in lists:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has just ended
+            children += map(int, of_thread.read_text(encoding="ascii").split())
+    if not lists:  # a kernel without CONFIG_PROC_CHILDREN
+        return [child.pid for child in process.children()]
+    return children
 
 
 def cpu_s(processes: list[psutil.Process]) -> float:
