@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from results.schema import Cell
 
 MEMBERS = 18
-"""About as many members has a group at most. Each keeps a server process, and rests while the others have their turns: at
-this number for about the two seconds after which the first of them (gunicorn) close an idle connection."""
+"""About as many members has a group at most. Each keeps a server process, and rests while the others have their turns:
+at this number for about the two seconds after which the first of them (gunicorn) close an idle connection."""
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def measure(
                         limits.check(server, bench)
                     case "measure":
                         stage = "measure"
-                        bench.tell("measuring in turns" if bench.profile.turn_s else "measuring")
+                        bench.tell("in turns" if bench.profile.turn_s else "measuring")
                         watch.span()
                     case "rest":
                         next_turn()

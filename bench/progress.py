@@ -4,42 +4,73 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
+from rich.progress_bar import ProgressBar
+from rich.text import Text
 
 from bench.plan import expected_s
 from bench.profile import Profile
 from results.schema import Cell, Sample
 
+PLAIN_S = 15
+"""Where there is no terminal, a line at most so often."""
+
+
+DESCRIPTION = 46
+"""Letters of what is being done, so that the bar still fits into 80 columns and does not jump."""
+
+
+class Left(Protocol):
+    """Knows how long the rest takes."""
+
+    def seconds(self) -> float:
+        """Seconds left, at this moment."""
+
 
 class Estimate:
     """How long the rest takes: the plan's guess, corrected per runtime by what cells have taken so far."""
 
-    def __init__(self, profile: Profile, left: list[Cell]) -> None:
-        self._profile = profile
-        self._left: dict[str, float] = defaultdict(float)
+    def __init__(self, profile: Profile, left: Sequence[Cell], now: Callable[[], float] = time.monotonic) -> None:
+        self._profile, self._now = profile, now
+        self._left = self._guess(left)
         self._guessed: dict[str, float] = defaultdict(float)
         self._taken: dict[str, float] = defaultdict(float)
-        for cell in left:
-            self._left[cell.runtime] += expected_s(cell, profile)
+        self._under_way: dict[str, float] = {}
+        self._begun = now()
 
-    def done(self, cell: Cell, seconds: float) -> None:
-        """A cell has taken so long."""
-        guess = expected_s(cell, self._profile)
-        self._left[cell.runtime] -= guess
-        self._guessed[cell.runtime] += guess
-        self._taken[cell.runtime] += seconds
+    def begin(self, cells: Sequence[Cell]) -> None:
+        """These are measured together, from now on."""
+        self._under_way, self._begun = self._guess(cells), self._now()
+
+    def end(self) -> None:
+        """Those that were under way are done. Each runtime had its share of the time, as far as is known."""
+        taken, guessed = self._now() - self._begun, sum(self._under_way.values())
+        for runtime, guess in self._under_way.items():
+            self._left[runtime] -= guess
+            self._guessed[runtime] += guess
+            self._taken[runtime] += taken * guess / guessed
+        self._under_way = {}
 
     def seconds(self) -> float:
-        """Seconds left."""
-        total = 0.0
-        for runtime, left in self._left.items():
-            guessed = self._guessed[runtime]
-            # Ten guessed seconds are worth as much as ten seen ones until more has been seen.
-            factor = (self._taken[runtime] + 10) / (guessed + 10)
-            total += max(0.0, left) * factor
-        return total
+        """Seconds left, at this moment."""
+        passed = min(self._now() - self._begun, self._corrected(self._under_way))
+        return max(0.0, self._corrected(self._left) - passed)
+
+    def _guess(self, cells: Sequence[Cell]) -> dict[str, float]:
+        guess: dict[str, float] = defaultdict(float)
+        for cell in cells:
+            guess[cell.runtime] += expected_s(cell, self._profile)
+        return guess
+
+    def _corrected(self, guess: Mapping[str, float]) -> float:
+        # Ten guessed seconds are worth as much as ten seen ones until more has been seen.
+        return sum(
+            seconds * (self._taken[runtime] + 10) / (self._guessed[runtime] + 10) for runtime, seconds in guess.items()
+        )
 
 
 def clock(seconds: float) -> str:
@@ -57,7 +88,7 @@ class Terminal:
         self.console = console or Console(stderr=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._estimate: Estimate | None = None
+        self._left: Left | None = None
         self._last_plain = 0.0
         self._what = ""
 
@@ -65,49 +96,52 @@ class Terminal:
         """One line of plain text."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=not self.console.is_terminal)
 
-    def begin(self, total: int, what: str, done: int = 0, estimate: Estimate | None = None) -> None:
+    def begin(self, total: int, what: str, done: int = 0, left: Left | None = None) -> None:
         """A stage of `total` steps begins."""
         self.end()
-        self._what, self._estimate, self._done, self._total = what, estimate, done, total
+        self._what, self._left, self._done, self._total = what, left, done, total
         if self.console.is_terminal:
             self._bar = Progress(
                 SpinnerColumn(),
                 TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=None),
+                _Bar(done, left),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[left]}", markup=False),
+                _TimeLeft(left),
                 console=self.console,
                 refresh_per_second=1,  # redrawing costs the client's core
                 expand=True,
                 transient=True,
             )
-            self._task = self._bar.add_task(what, total=total, completed=done, left="")
+            self._task = self._bar.add_task(what, total=total, completed=done)
             self._bar.start()
         else:
-            left = f", about {clock(estimate.seconds())}" if estimate else ""
-            self.say(f"{what}: {total - done} to do{left}")
+            about = f", about {clock(left.seconds())}" if left else ""
+            self.say(f"{what}: {total - done} to do{about}")
+            self._last_plain = time.monotonic()
 
     def now(self, text: str) -> None:
         """What is being done at this moment."""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, description=text[:46].ljust(46))
+            fitting = text if len(text) <= DESCRIPTION else f"{text[: DESCRIPTION - 1]}…"
+            self._bar.update(self._task, description=fitting.ljust(DESCRIPTION))
+        else:
+            self._plain(text)
 
     def step(self, text: str = "") -> None:
         """One step is done."""
         self._done += 1
-        left = f"{clock(self._estimate.seconds())} left" if self._estimate else ""
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, advance=1, left=left)
-        elif self._estimate and time.monotonic() - self._last_plain > 15:
-            self._last_plain = time.monotonic()
-            self.say(
-                f"{self._what}: {self._done} of {self._total}{', ' + left if left else ''}{'; ' + text if text else ''}"
-            )
+            self._bar.update(self._task, advance=1)
+        else:
+            self._plain(text)
 
-    def cell(self, sample: Sample, seconds: float) -> None:
+    def _plain(self, text: str) -> None:
+        if self._left and time.monotonic() - self._last_plain > PLAIN_S:
+            self._last_plain = time.monotonic()
+            self.say(f"{self._what}: {self._done} of {self._total}, {clock(self._left.seconds())} left; {text}")
+
+    def cell(self, sample: Sample) -> None:
         """A cell was measured."""
-        if self._estimate:
-            self._estimate.done(sample.cell, seconds)
         if sample.status == "failed":
             self.say(f"  failed: {sample.cell}: {sample.stage}: {sample.reason}")
         self.step(str(sample.cell))
@@ -117,3 +151,32 @@ class Terminal:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+class _Bar(ProgressColumn):
+    """How much of the stage is over: by time where that is known, since cells that take turns are all done at once."""
+
+    def __init__(self, done: int, left: Left | None) -> None:
+        super().__init__()
+        self._done, self._left = done, left
+
+    def render(self, task: Task) -> ProgressBar:
+        """The bar at this moment."""
+        total = task.total or 1
+        if self._left is None:
+            return ProgressBar(total, task.completed)
+        passed = task.elapsed or 0.0
+        share = passed / (passed + self._left.seconds()) if passed else 0.0
+        return ProgressBar(total, self._done + (total - self._done) * share)
+
+
+class _TimeLeft(ProgressColumn):
+    """The time left, as it runs."""
+
+    def __init__(self, left: Left | None) -> None:
+        super().__init__()
+        self._left = left
+
+    def render(self, task: Task) -> Text:
+        """The text at this moment."""
+        return Text(f"{clock(self._left.seconds())} left" if self._left and not task.finished else "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as futures_wait
@@ -215,35 +214,16 @@ def _blocks(
         seeded = replace(bench, seed=experiment.plan.seed * 1000 + number)  # the same arrivals for all cells of a block
 
         def told(job: Job, seeded: Bench = seeded) -> Bench:
-            what = f"{job.block + 1}/{len(experiment.plan.blocks)} {job.cell}"
-            return replace(seeded, tell=partial(_tell, terminal, what))
+            place = f"{job.block + 1}/{len(experiment.plan.blocks)}"
+            return replace(seeded, tell=lambda doing: terminal.now(f"{place} {doing}: {job.cell}"))
 
         for group in groups(list(block), experiment.profile.turn_s > 0):
-            _measure_group(group, experiment, told, known, store, _Stopwatch(terminal, len(group)).cell)
+            estimate.begin([job.cell for job in group])
+            _measure_group(group, experiment, told, known, store, terminal.cell)
+            estimate.end()
         _watch_machine(experiment, bench, number, "close", store)
         store(Event(machine.now(), "block-finished", str(number)))
         experiment.after_block(number)
-
-
-class _Stopwatch:
-    """Shows each cell of a group with what it took: its share of what all did together, and what it did alone then."""
-
-    def __init__(self, terminal: Terminal, members: int) -> None:
-        self._terminal, self._members, self._last = terminal, members, time.monotonic()
-        self._share: float | None = None
-
-    def cell(self, sample: Sample) -> None:
-        """A cell was measured. When the first one is, all of the group have had their turns."""
-        now = time.monotonic()
-        passed, self._last = now - self._last, now
-        if self._share is None:
-            self._share = passed / self._members
-            passed = 0.0
-        self._terminal.cell(sample, passed + self._share)
-
-
-def _tell(terminal: Terminal, what: str, doing: str) -> None:
-    terminal.now(f"{what}: {doing}")
 
 
 def again(sample: Sample, reruns: int) -> bool:

@@ -20,7 +20,7 @@ from bench.environments import Made, Recipe
 from bench.errors import UserError
 from bench.paths import ENVIRONMENTS, RUNS, SERVERS
 from bench.prepare import Choice
-from bench.progress import Estimate, Terminal, clock
+from bench.progress import Terminal, clock
 from bench.setting import Target
 from results import calibration_store, store
 from results.calibration import SCHEMA, Calibration
@@ -29,7 +29,7 @@ from results.calibration_store import CALIBRATIONS
 REAL_SERVERS = ("tornado", "aiohttp")
 
 
-class Remaining(Estimate):
+class Remaining:
     """How long the rest takes: the steps' own guesses, corrected by what they have taken so far."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
@@ -184,7 +184,7 @@ def carry_out(setting: Setting, steps: Sequence[Step], terminal: Terminal) -> No
     record, left = setting.record, Remaining(steps)
     path = os.path.relpath(calibration_store.path_of(record, CALIBRATIONS))
     terminal.say(f"calibration {record.id}: {len(steps)} steps, about {clock(left.seconds())}; data in {path}")
-    terminal.begin(len(steps), "calibrating", estimate=left)
+    terminal.begin(len(steps), "calibrating", left=left)
     try:
         for step in steps:
             terminal.now(step.label)
