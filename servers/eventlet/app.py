@@ -1,8 +1,6 @@
 """Eventlet: its own WSGI server and WebSocket."""
 
 import json
-import os
-import signal
 import sys
 
 import eventlet
@@ -32,10 +30,5 @@ def application(environ, start_response):
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
-def stop(signum, frame):
-    os._exit(0)  # sys.exit would wait for open connections, and on PyPy fail
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, stop)
     wsgi.server(eventlet.listen((sys.argv[1], int(sys.argv[2]))), application, log_output=False)
