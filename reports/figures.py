@@ -79,8 +79,10 @@ def count(number: int, singular: str, plural: str | None = None) -> str:
 
 
 def spoken(words: Iterable[str], joint: str = "and") -> str:
-    """A list in words: a, b and c."""
+    """A list in words: a, b and c; where one has a comma of its own: a; b, c; and d."""
     parts = list(words)
     if len(parts) < 2:
         return "".join(parts)
+    if any("," in part for part in parts):
+        return f"{'; '.join(parts[:-1])}; {joint} {parts[-1]}"
     return f"{', '.join(parts[:-1])} {joint} {parts[-1]}"

@@ -53,6 +53,7 @@ def test_lists_are_read_aloud() -> None:
     assert figures.spoken([]) == ""
     assert figures.spoken(["a"]) == "a"
     assert figures.spoken(["a", "b", "c"]) == "a, b and c"
+    assert figures.spoken(["gevent, TCP_NODELAY", "gevent"]) == "gevent, TCP_NODELAY; and gevent"
 
 
 def test_ticks_have_no_idle_digits() -> None:
