@@ -16,6 +16,9 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import NoReturn, cast
 
+if __name__ == "__main__":  # Ctrl-C while the rest is imported: there is nothing to tidy up yet, and nothing to say
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from bench import profile as profiles
 from bench.errors import UserError
 from results.store import StoreError

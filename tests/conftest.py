@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import settings
 
 from bench.probe import Interpreter, probe
 from results.schema import Record, Run
@@ -15,8 +16,10 @@ from tests.synthetic import synthetic_run
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers; no property is timed."""
     config.addinivalue_line("markers", "browser: drives a real Chromium; skipped where there is none")
+    settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+    settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ def quantile(ordered: list[float], p: float) -> float:
 stalls = st.builds(Stall, st.floats(0.2, 0.6), st.floats(0.02, 0.3), st.sampled_from([20_000.0, 50_000.0, 100_000.0]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stalls, st.floats(300, 6_000), st.floats(0.01, 0.999))
 def test_a_stall_on_paper_is_what_its_queue_does(law: Stall, rate: float, p: float) -> None:
     """Quantiles agree with a simulation to within what a few requests more or less make."""

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from results import coverage
@@ -74,7 +74,6 @@ def test_too_few_windows_have_no_class() -> None:
     assert {(result.kind, result.measured) for result in found} == {("unknown", None)}
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(1, 1000), min_size=MIN_WINDOWS, max_size=40), scales)
 def test_classes_do_not_depend_on_the_unit(costs: list[float], scale: float) -> None:
     """A machine twice as fast has the same classes, and each start lies within the windows."""

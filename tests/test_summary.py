@@ -174,7 +174,7 @@ SPOIL: list[Callable[[Sample], None]] = [
 ODD = msgspec.msgpack.encode(synthetic_run(3, blocks=3, workloads=["hello", "echo"], windows=8))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 1000), st.sampled_from(SPOIL)), max_size=30), st.integers(0, 40))
 def test_whatever_is_in_the_journal_there_is_a_summary(
     spoilt: list[tuple[int, Callable[[Sample], None]]], cut: int

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -98,7 +98,6 @@ ranked = st.dictionaries(
 )
 
 
-@settings(deadline=None)  # scipy needs a tenth of a second for a new pair of k and df
 @given(ranked, st.floats(0.5, 2))
 def test_rankings_are_sound(data: dict[str, dict[int, float]], scale: float) -> None:
     """Each stack is ranked in one tier or unranked with a reason; rank intervals are possible; units do not matter."""
