@@ -23,13 +23,13 @@ class Job:
 
 
 def order(possible: Iterable[Cell], rng: random.Random) -> list[Cell]:
-    """All cells in random order, but those of a workload next to each other in groups of random stacks."""
+    """All cells in random order, but those of a workload together, in the groups that `groups` finds again."""
     drawn = sorted(possible)
     rng.shuffle(drawn)
     drawn.sort(key=_workload)  # a stable sort: within a workload the order stays random
-    drawn_groups = [group for _, same in itertools.groupby(drawn, key=_workload) for group in _divided(list(same))]
-    rng.shuffle(drawn_groups)
-    return [cell for group in drawn_groups for cell in group]
+    alike = [list(_divided(list(same))) for _, same in itertools.groupby(drawn, key=_workload)]
+    rng.shuffle(alike)
+    return [cell for divided in alike for group in divided for cell in group]
 
 
 def groups(jobs: Sequence[Job], turns: bool) -> list[list[Job]]:

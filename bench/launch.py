@@ -254,8 +254,7 @@ class Server:
                 connection.request("GET", "/json")
                 response = connection.getresponse()
                 response.read(1000)
-                status = response.status
-                return "" if status == 200 else f"GET /json answers {status} instead of 200"
+                return "" if response.status == 200 else f"GET /json answers {response.status} instead of 200"
             key = base64.b64encode(os.urandom(16)).decode()
             upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
             connection.request("GET", "/ws", headers={**upgrade, "Sec-WebSocket-Key": key})

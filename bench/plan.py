@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from bench import groups
@@ -84,3 +85,11 @@ def expected_s(cell: Cell, profile: Profile) -> float:
     return OVERHEAD_S[cell.runtime[:4] if cell.runtime.startswith("pypy") else "cpython"] + (
         (least + most) / 2 + profile.measure_s * (TURNS if profile.turn_s else 1) + profile.after_s()
     )
+
+
+def expected_by_runtime(cells_: Iterable[Cell], profile: Profile) -> dict[str, float]:
+    """How long cells take together, in seconds: for each runtime, since one guess may be further off than another."""
+    expected: dict[str, float] = defaultdict(float)
+    for cell in cells_:
+        expected[cell.runtime] += expected_s(cell, profile)
+    return expected

@@ -4,55 +4,44 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from bench.plan import expected_s
-from bench.profile import Profile
-from results.schema import Cell, Sample
+from results.schema import Sample
 
 PLAIN_S = 15
 """Where there is no terminal, a line at most so often."""
-
 
 DESCRIPTION = 46
 """Letters of what is being done, so that the bar still fits into 80 columns and does not jump."""
 
 
-class Left(Protocol):
-    """Knows how long the rest takes."""
-
-    def seconds(self) -> float:
-        """Seconds left, at this moment."""
-
-
 class Estimate:
-    """How long the rest takes: the plan's guess, corrected per runtime by what cells have taken so far."""
+    """How long the rest takes: a guess in seconds for each kind of work, corrected by what it has taken so far."""
 
-    def __init__(self, profile: Profile, left: Sequence[Cell], now: Callable[[], float] = time.monotonic) -> None:
-        self._profile, self._now = profile, now
-        self._left = self._guess(left)
+    def __init__(self, left: Mapping[str, float], now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._left = dict(left)
         self._guessed: dict[str, float] = defaultdict(float)
         self._taken: dict[str, float] = defaultdict(float)
-        self._under_way: dict[str, float] = {}
+        self._under_way: Mapping[str, float] = {}
         self._begun = now()
 
-    def begin(self, cells: Sequence[Cell]) -> None:
-        """These are measured together, from now on."""
-        self._under_way, self._begun = self._guess(cells), self._now()
+    def begin(self, guess: Mapping[str, float]) -> None:
+        """What is guessed to take so long is done from now on, all of it together."""
+        self._under_way, self._begun = guess, self._now()
 
     def end(self) -> None:
-        """Those that were under way are done. Each runtime had its share of the time, as far as is known."""
+        """What was under way is done. Each kind had its share of the time, as far as is known."""
         taken, guessed = self._now() - self._begun, sum(self._under_way.values())
-        for runtime, guess in self._under_way.items():
-            self._left[runtime] -= guess
-            self._guessed[runtime] += guess
-            self._taken[runtime] += taken * guess / guessed
+        for kind, guess in self._under_way.items():
+            self._left[kind] -= guess
+            self._guessed[kind] += guess
+            self._taken[kind] += taken * guess / guessed
         self._under_way = {}
 
     def seconds(self) -> float:
@@ -60,17 +49,9 @@ class Estimate:
         passed = min(self._now() - self._begun, self._corrected(self._under_way))
         return max(0.0, self._corrected(self._left) - passed)
 
-    def _guess(self, cells: Sequence[Cell]) -> dict[str, float]:
-        guess: dict[str, float] = defaultdict(float)
-        for cell in cells:
-            guess[cell.runtime] += expected_s(cell, self._profile)
-        return guess
-
     def _corrected(self, guess: Mapping[str, float]) -> float:
         # Ten guessed seconds are worth as much as ten seen ones until more has been seen.
-        return sum(
-            seconds * (self._taken[runtime] + 10) / (self._guessed[runtime] + 10) for runtime, seconds in guess.items()
-        )
+        return sum(seconds * (self._taken[kind] + 10) / (self._guessed[kind] + 10) for kind, seconds in guess.items())
 
 
 def clock(seconds: float) -> str:
@@ -88,7 +69,7 @@ class Terminal:
         self.console = console or Console(stderr=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._left: Left | None = None
+        self._left: Estimate | None = None
         self._last_plain = 0.0
         self._what = ""
 
@@ -96,7 +77,7 @@ class Terminal:
         """One line of plain text."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=not self.console.is_terminal)
 
-    def begin(self, total: int, what: str, done: int = 0, left: Left | None = None) -> None:
+    def begin(self, total: int, what: str, done: int = 0, left: Estimate | None = None) -> None:
         """A stage of `total` steps begins."""
         self.end()
         self._what, self._left, self._done, self._total = what, left, done, total
@@ -156,7 +137,7 @@ class Terminal:
 class _Bar(ProgressColumn):
     """How much of the stage is over: by time where that is known, since cells that take turns are all done at once."""
 
-    def __init__(self, done: int, left: Left | None) -> None:
+    def __init__(self, done: int, left: Estimate | None) -> None:
         super().__init__()
         self._done, self._left = done, left
 
@@ -173,7 +154,7 @@ class _Bar(ProgressColumn):
 class _TimeLeft(ProgressColumn):
     """The time left, as it runs."""
 
-    def __init__(self, left: Left | None) -> None:
+    def __init__(self, left: Estimate | None) -> None:
         super().__init__()
         self._left = left
 

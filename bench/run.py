@@ -18,6 +18,7 @@ import msgspec
 from bench import client, contract, launch, machine, patience, turns
 from bench.groups import Job, groups
 from bench.measure import INSTRUMENT, measure
+from bench.plan import expected_by_runtime
 from bench.profile import Profile
 from bench.progress import Estimate, Terminal
 from bench.setting import Bench, Target
@@ -207,7 +208,7 @@ def _blocks(
     total = sum(len(block) for block in experiment.plan.blocks)
     if adaptive.width(experiment.plan) is not None:
         total = len(jobs)
-    estimate = Estimate(experiment.profile, [job.cell for job in jobs])
+    estimate = Estimate(expected_by_runtime((job.cell for job in jobs), experiment.profile))
     terminal.begin(total, "measuring", total - len(jobs), estimate)
     for number, block in itertools.groupby(jobs, key=lambda job: job.block):
         _watch_machine(experiment, bench, number, "open", store)
@@ -218,7 +219,7 @@ def _blocks(
             return replace(seeded, tell=lambda doing: terminal.now(f"{place} {doing}: {job.cell}"))
 
         for group in groups(list(block), experiment.profile.turn_s > 0):
-            estimate.begin([job.cell for job in group])
+            estimate.begin(expected_by_runtime((job.cell for job in group), experiment.profile))
             _measure_group(group, experiment, told, known, store, terminal.cell)
             estimate.end()
         _watch_machine(experiment, bench, number, "close", store)

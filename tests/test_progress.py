@@ -7,12 +7,17 @@ from rich.console import Console
 
 from bench import profile as profiles
 from bench.paths import PROFILES
-from bench.plan import expected_s
+from bench.plan import expected_by_runtime, expected_s
 from bench.progress import Estimate, Terminal, clock
 from results.schema import Cell, Sample
 
 PROFILE = profiles.load(PROFILES)["quick"]
 FAST, SLOW = Cell("a", "cpython3.13", "hello"), Cell("a", "pypy3.11", "hello")
+
+
+def guess(cells: list[Cell]) -> dict[str, float]:
+    """How long they take, by runtime."""
+    return expected_by_runtime(cells, PROFILE)
 
 
 def test_seconds_are_said_as_people_say_them() -> None:
@@ -34,17 +39,17 @@ class Clock:
 def test_the_time_left_learns_per_runtime() -> None:
     """A runtime that takes twice as long as guessed doubles what is left of it, and of it alone."""
     now = Clock()
-    estimate = Estimate(PROFILE, [FAST] * 50 + [SLOW] * 50, now)
+    estimate = Estimate(guess([FAST] * 50 + [SLOW] * 50), now)
     guessed = estimate.seconds()
     assert guessed == pytest.approx(50 * expected_s(FAST, PROFILE) + 50 * expected_s(SLOW, PROFILE))
     for _ in range(40):
         for cell, factor in ((FAST, 1), (SLOW, 2)):
-            estimate.begin([cell])
+            estimate.begin(guess([cell]))
             now.at += factor * expected_s(cell, PROFILE)
             estimate.end()
     rest = 10 * expected_s(FAST, PROFILE) + 20 * expected_s(SLOW, PROFILE)
     assert abs(estimate.seconds() / rest - 1) < 0.1
-    estimate.begin([FAST] * 10 + [SLOW] * 10)
+    estimate.begin(guess([FAST] * 10 + [SLOW] * 10))
     now.at += 1
     estimate.end()
     assert estimate.seconds() == pytest.approx(0, abs=1e-6)
@@ -53,9 +58,9 @@ def test_the_time_left_learns_per_runtime() -> None:
 def test_the_time_left_runs_while_cells_are_under_way() -> None:
     """It goes down by the clock while a group is measured, and stays at what the others need when the group is late."""
     now = Clock()
-    estimate = Estimate(PROFILE, [SLOW] * 20, now)
+    estimate = Estimate(guess([SLOW] * 20), now)
     whole = estimate.seconds()
-    estimate.begin([SLOW] * 10)
+    estimate.begin(guess([SLOW] * 10))
     now.at += whole / 4
     assert estimate.seconds() == pytest.approx(whole * 3 / 4)
     now.at += whole
@@ -68,12 +73,12 @@ def test_a_terminal_shows_the_time_left_before_the_first_cell_is_done(monkeypatc
     now = Clock()
     console = Console(file=out, width=80, force_terminal=True, color_system=None, get_time=now)
     terminal = Terminal(console)
-    terminal.begin(20, "measuring", left=(estimate := Estimate(PROFILE, [SLOW] * 20, now)))
+    terminal.begin(20, "measuring", left=(estimate := Estimate(guess([SLOW] * 20), now)))
     bar = terminal._bar
     assert bar is not None
     bar.get_time = now
     whole = estimate.seconds()
-    estimate.begin([SLOW] * 20)
+    estimate.begin(guess([SLOW] * 20))
     lines = []
     for _ in range(2):
         out.truncate(0)
@@ -90,7 +95,7 @@ def test_without_a_terminal_lines_are_plain() -> None:
     """In a log there is no bar, no colour; failures are told as they happen, markup in them is only text."""
     out = io.StringIO()
     terminal = Terminal(Console(file=out, width=80))
-    terminal.begin(2, "measuring", left=Estimate(PROFILE, [FAST, FAST]))
+    terminal.begin(2, "measuring", left=Estimate(guess([FAST, FAST])))
     failed = Sample(cell=FAST, block=0, at="", status="failed", stage="start", reason="[red]no[/red]")
     terminal.cell(failed)
     terminal.end()

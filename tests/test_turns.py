@@ -1,6 +1,5 @@
 """Measuring in turns: one at a time, in a ring; groups of what is compared; samples as of cells measured alone."""
 
-import itertools
 import random
 import sys
 import threading
@@ -82,15 +81,15 @@ def test_groups_hold_what_is_compared(some: list[Cell], seed: int) -> None:
     block = order(some, random.Random(seed))
     assert sorted(block) == sorted(some)
     made = groups([Job(0, cell) for cell in block], turns=True)
-    assert sorted(job.cell for group in made for job in group) == sorted(some)
-    most = max((len(list(same)) for _, same in itertools.groupby(sorted(some), lambda cell: cell.stack)), default=0)
+    assert [job.cell for group in made for job in group] == block
+    stacks: dict[str, list[set[str]]] = {}
     for group in made:
         [workload] = {job.cell.workload for job in group}
-        alike = [cell for cell in some if cell.workload == workload]
-        stacks = {job.cell.stack for job in group}
-        assert sorted(job.cell for job in group) == sorted(cell for cell in alike if cell.stack in stacks)
-        assert len(group) <= MEMBERS + most * 2
-        assert len(stacks) >= min(len({cell.stack for cell in alike}), MEMBERS // most // 2)
+        assert len(group) <= MEMBERS
+        stacks.setdefault(workload, []).append({job.cell.stack for job in group})
+    for parts in stacks.values():
+        assert sum(map(len, parts)) == len(set().union(*parts))
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
     assert groups([Job(0, cell) for cell in block], turns=False) == [[Job(0, cell)] for cell in block]
 
 

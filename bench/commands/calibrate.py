@@ -7,7 +7,6 @@ import importlib.metadata
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,31 +19,13 @@ from bench.environments import Made, Recipe
 from bench.errors import UserError
 from bench.paths import ENVIRONMENTS, RUNS, SERVERS
 from bench.prepare import Choice
-from bench.progress import Terminal, clock
+from bench.progress import Estimate, Terminal, clock
 from bench.setting import Target
 from results import calibration_store, store
 from results.calibration import SCHEMA, Calibration
 from results.calibration_store import CALIBRATIONS
 
 REAL_SERVERS = ("tornado", "aiohttp")
-
-
-class Remaining:
-    """How long the rest takes: the steps' own guesses, corrected by what they have taken so far."""
-
-    def __init__(self, steps: Sequence[Step]) -> None:
-        self._guess = sum(step.seconds for step in steps)
-        self._seen, self._took = 0.0, 0.0
-
-    def took(self, step: Step, seconds: float) -> None:
-        """A step is done."""
-        self._guess -= step.seconds
-        self._seen += step.seconds
-        self._took += seconds
-
-    def seconds(self) -> float:
-        """Seconds left."""
-        return max(0.0, self._guess) * (self._took + 10) / (self._seen + 10)
 
 
 def parts_of(only: Sequence[str] | None) -> list[str]:
@@ -181,16 +162,16 @@ def _echo_clients(record: Calibration, terminal: Terminal) -> dict[str, Path | s
 
 def carry_out(setting: Setting, steps: Sequence[Step], terminal: Terminal) -> None:
     """Do the steps; what is measured is stored after each, and kept when a person interrupts."""
-    record, left = setting.record, Remaining(steps)
+    record, left = setting.record, Estimate({"": sum(step.seconds for step in steps)})
     path = os.path.relpath(calibration_store.path_of(record, CALIBRATIONS))
     terminal.say(f"calibration {record.id}: {len(steps)} steps, about {clock(left.seconds())}; data in {path}")
     terminal.begin(len(steps), "calibrating", left=left)
     try:
         for step in steps:
             terminal.now(step.label)
-            began = time.monotonic()
+            left.begin({"": step.seconds})
             step.work()
-            left.took(step, time.monotonic() - began)
+            left.end()
             setting.save()
             terminal.step(step.label)
         record.finished = True
